@@ -1,6 +1,6 @@
 /**
- * The same facts under the names of the original's client in Rust (`dragonfly_client_…`), so that the dashboards made
- * for it fill. Labels are its own: `type` 0 is a standard task, sizes are levels.
+ * The daemon's metrics under the names that the original's Rust client uses (`dragonfly_client_…`), so that the
+ * dashboards made for it work. The labels are that client's own: `type` 0 is a standard task, and sizes are levels.
  */
 import { statfsSync } from 'node:fs';
 import { Counter, exponentialBuckets, Gauge, Histogram, type Registry } from '../core/metrics.ts';
@@ -8,7 +8,7 @@ import { taskSizeLevel } from '../core/task-size-level.ts';
 import { version } from '../core/version.ts';
 import type { DownloadRequest, Receipt } from './task/open-task.ts';
 
-/** Tags and applications are words of callers: any further one counts as of `others`. */
+/** Callers choose tags and applications freely; values beyond this number are counted under `others`. */
 const maxWords = 200;
 
 const prefix = 'dragonfly_client_';
@@ -16,7 +16,7 @@ const standardTask = '0';
 
 type TaskLabel = 'type' | 'tag' | 'app' | 'priority';
 
-/** Attempts and failures of one operation. */
+/** The counters of attempts and failures of one operation. */
 interface Pair<L extends string> {
   readonly total: Counter<L>;
   readonly failures: Counter<L>;
@@ -106,7 +106,7 @@ export class ClientMetrics {
     if (byPeers) this.#proxiedByPeers.inc();
   }
 
-  /** Shows how many downloads run, and the disk of the store, when the metrics are read. */
+  /** Exports the number of running downloads and the disk usage of the store, both read when the metrics are scraped. */
   watch(dataDirectory: string, running: () => number): void {
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({

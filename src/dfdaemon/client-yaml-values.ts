@@ -1,14 +1,14 @@
 /**
- * What the keys of the client in Rust mean, under the names of this daemon. Keys that are absent take the defaults they
- * have there, ports included, since the other nodes and probes of such a cluster count on them.
+ * Translates the keys of the Rust client into the keys of this daemon. Absent keys take the Rust client's defaults,
+ * ports included, because the other nodes and the probes of such a cluster rely on them.
  */
 import { isMap } from '../core/config/config-values.ts';
 import type { ClientYaml } from './client-yaml.ts';
 
-/** A scheduler that is silent for longer does not hold a download up here, whatever the file says. */
+/** A scheduler that stays silent longer than this does not delay a download, whatever the file says. */
 const longestScheduleMs = 30_000;
 
-/** The same settings under the keys of this daemon. */
+/** The same settings under this daemon's keys. */
 export function dfdaemonValues(yaml: ClientYaml): Record<string, unknown> {
   const { host, server, download, upload, scheduler, seedPeer, dynconfig, storage, gc, proxy, network } = yaml;
   const managers = [yaml.manager?.addr, ...(yaml.manager?.addrs ?? [])].filter((value) => value !== undefined);
@@ -75,7 +75,7 @@ export function dfdaemonValues(yaml: ClientYaml): Record<string, unknown> {
   };
 }
 
-/** Sentences on what was given but does not do here what it does there. */
+/** Sentences on keys that were given but behave differently here. */
 export function clientYamlNotes(yaml: ClientYaml): string[] {
   const notes: string[] = [];
   const { download, upload, scheduler, backend, tracing, stats } = yaml;
@@ -95,7 +95,7 @@ export function clientYamlNotes(yaml: ClientYaml): string[] {
   return notes;
 }
 
-/** The listen address does not grant access here: this host and `allowedNetworks` may use the proxy. */
+/** In the Rust client the listen address grants access. Here it does not: this host and `allowedNetworks` may use the proxy. */
 function proxyValues(proxy: Record<string, unknown> = {}): Record<string, unknown> {
   const server = isMap(proxy['server']) ? proxy['server'] : {};
   const mirror = isMap(proxy['registryMirror']) ? proxy['registryMirror'] : {};
@@ -109,12 +109,12 @@ function proxyValues(proxy: Record<string, unknown> = {}): Record<string, unknow
   };
 }
 
-/** There a rule that names none is for every URL. */
+/** In the Rust client a rule without an expression applies to every URL. */
 function withExpression(rule: unknown): unknown {
   return isMap(rule) && rule['regex'] === undefined && rule['regx'] === undefined ? { ...rule, regex: '.*' } : rule;
 }
 
-/** There only this port knows TLS; here pieces between daemons of this project are encrypted, too. */
+/** In the Rust client only this port uses TLS; between daemons of this project the pieces are encrypted as well. */
 function tlsOf(server: { caCert?: string | undefined; cert?: string | undefined; key?: string | undefined } = {}) {
   const { caCert, cert, key } = server;
   return cert === undefined || key === undefined
@@ -140,7 +140,7 @@ function withoutScheme(addr: string): string {
   return addr.replace(/^https?:\/\//, '').replace(/\/+$/, '');
 }
 
-/** Set-ups write '' for "find out". */
+/** Existing set-ups write '' to mean "detect it". */
 function given(value: string | undefined): boolean {
   return value !== undefined && value !== '';
 }

@@ -1,7 +1,7 @@
 /**
- * dfdaemon.yaml of the original's client in Rust (1.0 to 1.5): its keys. A file is one of that generation when it carries a
- * key that only they have.
- * Source: the client's configuration documents and the files its charts and compose set-ups write.
+ * The keys of dfdaemon.yaml, the file of the original's Rust client (1.0 to 1.5). A file belongs to that generation
+ * when it has a key that only that client knows. The keys come from the client's configuration documents and from the
+ * files that its charts and compose set-ups write.
  */
 import { z } from 'zod';
 import { ignored, noted } from '../core/config/config.ts';
@@ -14,7 +14,7 @@ const port = z.int().min(0).max(65_535);
 const address = z.object({ ip: text.optional(), port: port.optional() }).optional();
 const files = { caCert: text.optional(), cert: text.optional(), key: text.optional() };
 const size = z.union([text, z.number()]).optional();
-/** `30s`, `3h`, `1h 30m`, `2days`: milliseconds. */
+/** Parses `30s`, `3h`, `1h 30m` or `2days` into milliseconds. */
 const duration = z
   .union([text, z.number()])
   .transform((value, context) => {
@@ -118,7 +118,7 @@ export const clientYamlSchema = z.object({
           distThreshold: size,
           diskHighThresholdPercent: z.number().optional(),
           diskLowThresholdPercent: z.number().optional(),
-          // Spelt so in the files of all releases.
+          // Misspelt like this in the files of all releases.
           distHighThresholdPercent: z.number().optional(),
           distLowThresholdPercent: z.number().optional(),
         })
@@ -127,7 +127,7 @@ export const clientYamlSchema = z.object({
     .optional(),
   proxy: readAs(
     z.record(text, z.unknown()).superRefine((value, context) => {
-      // This daemon reads the keys of both generations there.
+      // This daemon reads the keys of both generations in this section.
       for (const { path, message } of proxyConfig.safeParse(value).error?.issues ?? [])
         context.addIssue({ code: 'custom', path, message });
     }),
@@ -144,10 +144,10 @@ export const clientYamlSchema = z.object({
 export type ClientYaml = z.output<typeof clientYamlSchema>;
 
 const ownSections = ['server', 'manager', 'seedPeer', 'dynconfig', 'gc', 'backend', 'stats', 'tracing', 'log'];
-/** Keys that only the daemon in Go has, which took up `tracing` in its last releases. */
+/** Keys that only the Go daemon has; its last releases also took up `tracing`. */
 const olderKeys = ['aliveTime', 'gcInterval', 'workHome', 'cacheDir', 'dataDir', 'keepStorage', 'logDir', 'pprof-port'];
 
-/** The values have a key that only the client in Rust has. */
+/** True when a key is present that only the Rust client has. */
 export function isClientYaml(values: unknown): boolean {
   const sections = inLowerCase(values);
   if (olderKeys.some((name) => name.toLowerCase() in sections)) return false;

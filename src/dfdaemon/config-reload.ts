@@ -14,7 +14,7 @@ export interface ConfigReloadOptions {
   readonly logger: Logger;
 }
 
-/** An invalid file is logged and changes nothing; a key that needs a restart is logged, too. */
+/** An invalid file is logged and changes nothing. A changed key that needs a restart is logged, too. */
 export function reloadOnChange({ path, running, load, apply, logger }: ConfigReloadOptions): Closable | undefined {
   let last = running;
   const reload = async (): Promise<void> => {

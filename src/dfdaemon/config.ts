@@ -1,7 +1,7 @@
 /**
- * dfget.yaml: the configuration of a dfdaemon, peer or seed peer, with the keys that running clusters already use.
- * Keys that only steered the inner works of the original (pprof-port, jaeger, storage.strategy) are accepted
- * without effect, so that existing files start without a warning; a warning says so where somebody may rely on one.
+ * dfget.yaml: the configuration of a dfdaemon, peer or seed peer, with the keys that running clusters already use. Keys
+ * that only controlled internals of the original (pprof-port, jaeger, storage.strategy) are accepted without effect, so
+ * that existing files start without a warning; a warning is given only for keys that somebody may rely on.
  */
 import { stringify } from 'yaml';
 import { z } from 'zod';
@@ -110,7 +110,7 @@ export const dfdaemonConfigSchema = z.object({
       refreshInterval: timerMs('10m').describe('time between two reads of the manager, besides the changes it pushes'),
       seedPeer,
     }),
-    /** Published set-ups put this block here, and mean it. */
+    /** Published set-ups put this block here deliberately. */
     seedPeer: misplaced(seedPeer.optional(), 'scheduler.manager.seedPeer'),
     netAddrs: z.array(netAddress).default([]),
     scheduleTimeout: timerMs('30s').describe(
@@ -320,7 +320,7 @@ export async function loadDfdaemonConfig(path: string, source: ConfigSource): Pr
   return { config, warnings: [...client.warnings, ...clientYamlNotes(client.config)] };
 }
 
-/** Sentences on keys that were given but do not do here what their author expects. */
+/** Sentences on keys that were given but do not have the effect their author expects. */
 function notes({ doors, download, objectStorage, scheduler, proxy, tracing }: DfdaemonConfig): string[] {
   const found: string[] = [];
   if (tracing !== undefined)
@@ -354,7 +354,7 @@ export function seedPeerConfig(config: DfdaemonConfig): DfdaemonConfig['schedule
   return misplaced?.enable ? misplaced : config.scheduler.manager.seedPeer;
 }
 
-/** Rates of zero set no limit. */
+/** Zero means no limit. */
 export function downloadLimits({ download, proxy }: DfdaemonConfig): TrafficShaperOptions {
   const rate = (bytesPerSec: number): number => (bytesPerSec > 0 ? bytesPerSec : Infinity);
   return {
@@ -368,7 +368,7 @@ export function downloadLimits({ download, proxy }: DfdaemonConfig): TrafficShap
   };
 }
 
-/** By its own key, else by that of the first generation. */
+/** The value of its own key, otherwise that of the first generation's key. */
 export function originConnections({ download }: DfdaemonConfig): number {
   const { goroutineCount } = download.concurrent;
   return download.originConnections ?? Math.min(maxOriginConnections, Math.max(1, goroutineCount));
@@ -385,8 +385,8 @@ export function listenHost({ network }: DfdaemonConfig, listen: string): string 
 }
 
 /**
- * Each kind has its own share, so that a slow origin, child or client of the proxy takes nothing from the others. Uploads
- * go by sendfile, so what is received gets the largest.
+ * Each kind has its own share, so that a slow origin, child or client of the proxy takes nothing from the others.
+ * Uploads use sendfile and need little memory, so received content gets the largest share.
  */
 export function shareMemory(bufferBytes: number): Readonly<Record<BufferKind, number>> {
   const share = (sixteenths: number): number => Math.floor((bufferBytes * sixteenths) / 16);

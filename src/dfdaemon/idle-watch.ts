@@ -8,19 +8,19 @@ export class IdleWatch implements Closable {
   #lastUseMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param aliveTimeMs 0 never ends. */
+  /** @param aliveTimeMs 0 means that the daemon never exits. */
   constructor(aliveTimeMs: number) {
     this.#aliveTimeMs = aliveTimeMs;
   }
 
-  /** @param busy work is under way, however silent. */
+  /** @param busy returns true while work is under way, even if nothing is heard of it. */
   start(busy: () => boolean): void {
     this.#busy = busy;
     this.used();
     if (this.#aliveTimeMs > 0) this.#wait(this.#aliveTimeMs);
   }
 
-  /** Resolves after `aliveTimeMs` without a use. */
+  /** Resolves once the daemon has not been used for `aliveTimeMs`. */
   get idle(): Promise<void> {
     return this.#idle.promise;
   }

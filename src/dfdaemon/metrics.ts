@@ -6,7 +6,7 @@ import type { HostIdentity } from './cluster/host-info.ts';
 import { ClientMetrics } from './client-metrics.ts';
 import type { DownloadRequest, Receipt } from './task/open-task.ts';
 
-/** Parents with a label of their own; bytes of any further one count as of `others`, so that no swarm can flood a dashboard. */
+/** Parents that get a label of their own. Bytes of any further parent are counted under `others`, so that a large swarm cannot flood a dashboard. */
 const maxParentLabels = 200;
 
 /** Content received from nodes and from origins, sent to nodes, and handed on by the proxy. */
@@ -17,15 +17,15 @@ interface BufferHolder {
 }
 
 export interface DaemonMetrics {
-  /** The same values under the names of the client in Rust, for its dashboards; some exist under those names only. */
+  /** The same values under the names of the Rust client, for its dashboards; some exist under those names only. */
   readonly client: ClientMetrics;
   count(receipt: Receipt, request: DownloadRequest): void;
   cacheHit(): void;
   failed(error: DragonflyError, request: DownloadRequest): void;
   uploaded(bytes: number): void;
-  /** Shows how many downloads run now. */
+  /** Exports the number of running downloads. */
   watchRunning(running: () => number): void;
-  /** Shows the memory of bytes that are on their way, and the ceilings on it. */
+  /** Exports the memory used by bytes in transit, and its limits. */
   watchBuffers(
     limitBytes: Readonly<Record<BufferKind, number>>,
     holders: Readonly<Record<BufferKind, BufferHolder>>,
@@ -147,7 +147,7 @@ export function createDaemonMetrics(registry: Registry, identity: HostIdentity):
   };
 }
 
-/** What dashboards of the original show of a seed peer. */
+/** The metrics that the original's dashboards show for a seed peer. */
 function seedMetrics(registry: Registry) {
   const registers = [registry];
   const name = (suffix: string): string => `dragonfly_dfdaemon_seed_peer_download_${suffix}`;

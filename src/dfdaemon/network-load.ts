@@ -1,4 +1,4 @@
-/** What the network interface of an address can carry, and what it carries just now, in bits per second. */
+/** The capacity of the network interface with a given address, and its current traffic, in bits per second. */
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 
@@ -35,7 +35,7 @@ export class NetworkLoad {
     return megabits !== undefined && megabits > 0 ? megabits * 1e6 : undefined;
   }
 
-  /** Since the reading before, which may be a while ago; undefined at the first one. */
+  /** The traffic since the previous reading, which may be a while ago; undefined at the first call. */
   async traffic(): Promise<Traffic | undefined> {
     const last = this.#last;
     if (last && performance.now() - last.atMs < intervalMs) return this.#traffic;

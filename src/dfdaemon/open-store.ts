@@ -1,4 +1,4 @@
-/** The store of a daemon, with what keeps it inside its bounds and sound. */
+/** Opens a daemon's store, together with what keeps it within its limits and intact. */
 import type { Owned } from '../core/process/lifecycle.ts';
 import type { Logger } from '../core/process/logger.ts';
 import type { DfdaemonConfig } from './config.ts';

@@ -1,4 +1,4 @@
-/** The receipts of finished downloads: the last ones in memory, and as lines of JSON in a file that is kept bounded. */
+/** The receipts of finished downloads: the newest in memory, and all as lines of JSON in a file of bounded size. */
 import { appendFile, rename, stat } from 'node:fs/promises';
 import { toDragonflyError } from '../core/errors.ts';
 import { redact } from '../core/redact.ts';
@@ -6,7 +6,7 @@ import type { Logger } from '../core/process/logger.ts';
 import { daemonLimits } from './limits.ts';
 import type { Receipt } from './task/open-task.ts';
 
-/** Beyond this size the file is renamed to `….1`, replacing the one before. */
+/** When the file exceeds this size it is renamed to `….1`, replacing the previous one. */
 const maxFileBytes = 8 * 2 ** 20;
 
 export class Receipts {
@@ -40,7 +40,7 @@ export class Receipts {
     await this.#writing;
   }
 
-  /** What is added while a write is under way goes into the next one. */
+  /** Receipts added during a write are part of the next one. */
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
       const lines = this.#waiting.map((receipt) => `${JSON.stringify(receipt)}\n`).join('');
@@ -52,6 +52,6 @@ export class Receipts {
         this.#logger.warn({ file: this.#file, error: toDragonflyError(error).message }, 'receipts were not written');
       }
     }
-    this.#writing = undefined; // in the step that found nothing more
+    this.#writing = undefined; // cleared in the same step that found nothing more to write
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What happened to the newest downloads, event by event, as files that `dragonfly simulate --replay` plays: for the download that
- * went wrong on one machine only.
+ * Records the newest downloads, event by event, in files that `dragonfly simulate --replay` plays: for a failure that
+ * happens on one machine only.
  */
 import { randomInt } from 'node:crypto';
 import { appendFile, mkdir, readdir, rm } from 'node:fs/promises';
@@ -15,12 +15,12 @@ import type { DownloadRules } from '../swarm/peer/download/download-rules.ts';
 import type { PeerMachine } from '../swarm/peer/download/peer-machine.ts';
 import { recordedMachine, startLine, stepLine } from '../swarm/peer/download/recording.ts';
 
-/** Maximum size of a recording; of a download that loops, the beginning is the most useful part. */
+/** The largest size of a recording; when a download loops, its beginning is the most useful part. */
 const maxFileBytes = 16 * 2 ** 20;
-/** Lines are written together, so many characters at a time. */
+/** Lines are written in batches of this many characters. */
 const batchChars = 64 * 2 ** 10;
 
-/** One download while it is recorded. */
+/** One download that is being recorded. */
 export interface DownloadRecording {
   readonly machine: PeerMachine;
   step(moment: Moment, event: PeerEvent, effects: readonly PeerEffect[]): void;
@@ -40,14 +40,14 @@ export class Recordings implements Closable {
   readonly #logger: Logger;
   #work: Promise<void> = Promise.resolve();
 
-  /** @param kept how many of the newest stay. */
+  /** @param kept number of the newest recordings that stay on disk. */
   constructor(directory: string, kept: number, logger: Logger) {
     this.#directory = directory;
     this.#kept = kept;
     this.#logger = logger;
   }
 
-  /** Begins a recording with the machine that it is of. */
+  /** Begins a recording, with the set-up of the machine that it records. */
   open(setup: MachineSetup): DownloadRecording {
     const start = { ...setup, limits: { ...defaultPickerLimits, ...setup.limits }, seed: randomInt(2 ** 31) };
     const file = join(this.#directory, `${new Date().toISOString().replaceAll(':', '')}-${setup.peerId}.jsonl`);

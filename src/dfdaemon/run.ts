@@ -25,7 +25,7 @@ const names: ServiceNames = {
   name: 'dfdaemon',
   description: 'Stores, serves and fetches pieces on this node; the proxy of its container engine.',
   configPath: '/etc/dragonfly/dfget.yaml',
-  // Where the client in Rust looks; the files of both generations are read.
+  // The path that the Rust client uses; files of both generations are read.
   otherConfigPath: '/etc/dragonfly/dfdaemon.yaml',
   configVariables: ['DFDAEMON_CONFIG', 'DFGET_CONFIG'],
 };

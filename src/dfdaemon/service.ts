@@ -1,9 +1,9 @@
 /**
- * A dfdaemon: everything it owns, opened in order and closed in reverse. `start` reads from top to bottom: no part refers to
- * a part that is opened after it; what becomes known later is passed to it.
+ * A dfdaemon: everything it owns, opened in order and closed in reverse. `start` reads from top to bottom: no part
+ * refers to a part that is opened after it; values that become known later are passed to it.
  *
- * A port in use or a locked store is an error at once. An unreachable scheduler or manager is not, since
- * the daemon then serves from its store and from origins.
+ * A port in use or a locked store is an error at once. An unreachable scheduler or manager is not, since the daemon
+ * then serves from its store and from origins.
  */
 import { toDragonflyError } from '../core/errors.ts';
 import { hostPort } from '../core/net/host-port.ts';
@@ -42,7 +42,7 @@ export class DfdaemonService implements Closable {
     this.#parts = parts;
   }
 
-  /** Resolves when every port accepts. Throws IN_USE, PERMISSION_DENIED, STORAGE, CONFIG_INVALID; then nothing stays open. */
+  /** Resolves when every port accepts connections. Throws IN_USE, PERMISSION_DENIED, STORAGE, CONFIG_INVALID; then nothing stays open. */
   static async start(config: DfdaemonConfig, logger: Logger): Promise<DfdaemonService> {
     const owned = new Owned(logger);
     try {
@@ -65,19 +65,19 @@ export class DfdaemonService implements Closable {
     return this.#parts.node.registry;
   }
 
-  /** Bound addresses by name: download, peer, upload, proxy, health, metrics. */
+  /** The bound addresses by name: download, peer, upload, proxy, health, metrics. */
   get addresses(): ReadyAddresses {
     return this.#parts.addresses;
   }
 
-  /** Takes what may change while the daemon runs: rules of the proxy, and schedulers where no manager names them. */
+  /** Applies the settings that may change while the daemon runs: rules of the proxy, and schedulers when no manager provides them. */
   async reconfigure(config: DfdaemonConfig): Promise<void> {
     this.#parts.proxy?.useRules(config.proxy);
     const { schedulers } = await configuredSettings(config, this.identity.isSeed);
     await this.#parts.dynconfig.useSchedulers(schedulers);
   }
 
-  /** Resolves after `aliveTime` without a download or an upload. */
+  /** Resolves when the daemon has had neither a download nor an upload for `aliveTime`. */
   get idle(): Promise<void> {
     return this.#parts.downloads.idleWatch.idle;
   }
@@ -107,7 +107,7 @@ async function openParts(config: DfdaemonConfig, owned: Owned, logger: Logger): 
   const imports = openKeptTasks(node, storage, { schedulers, engine, sources });
   const ports = { ...imports, store, schedulers, downloads, uploads, buckets, readHost };
   const { peerPort, socket } = await openRpcPorts(node, ports);
-  // These end before the ports close: callers hear how their downloads ended, and the schedulers hear it from the downloads.
+  // Downloads end before the ports close: callers learn how their downloads ended, and so do the schedulers.
   owned.add('task engine', engine);
   owned.add('schedulers', schedulers);
   owned.defer('farewell to the schedulers', () => schedulers.leave());

@@ -18,7 +18,7 @@ import { liveTls, type ClientTls, type ServerTls } from '../rpc/tls.ts';
 import type { DfdaemonConfig } from './config.ts';
 import type { TransportTls } from './transport/tls-policy.ts';
 
-/** An absent member means plain text for that part; either all are present, or none. */
+/** An absent member means plain text for that direction; either all are present, or none. */
 export interface TransportSecurity {
   readonly peerServer?: ServerTls;
   readonly pieceServer?: TransportTls;
@@ -32,11 +32,11 @@ interface Identity {
   readonly ca: Buffer | undefined;
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** Callers must show a certificate that `ca` signed. */
+  /** True when callers must present a certificate that `ca` signed. */
   readonly demandsCertificates: boolean;
 }
 
-/** @param identity of this node, when the manager issues one. Throws CONFIG_INVALID. */
+/** @param identity of this node, if the manager issues one. Throws CONFIG_INVALID. */
 export async function loadTransportSecurity(
   { download, upload, security }: DfdaemonConfig,
   identity: NodeIdentity | undefined,
@@ -109,7 +109,7 @@ async function loadIdentity(listener: Listener, where: string, sharedCa: string)
   return identity;
 }
 
-/** Throws when there is none. */
+/** Throws when the text contains none. */
 function certificateBlocks(text: Buffer): string[] {
   const blocks = text.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
   if (!blocks) throw new Error('there is no certificate in it');

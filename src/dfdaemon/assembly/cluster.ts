@@ -15,7 +15,7 @@ import type { TaskEngine } from '../task/engine.ts';
 import type { NodeLocal } from '../task/node-local.ts';
 import type { DaemonNode } from './node.ts';
 
-/** Knows no scheduler yet. Not owned here: downloads end before it does. */
+/** Creates the ring without any scheduler in it. The caller does not own it, because it must outlive the downloads. */
 export function createSchedulers({ config, identity, channels, logger }: DaemonNode): Schedulers {
   return new Schedulers({
     channels,
@@ -26,7 +26,7 @@ export function createSchedulers({ config, identity, channels, logger }: DaemonN
   });
 }
 
-/** Announces this node to the schedulers, and reports tasks it no longer holds, so that no child waits for them. */
+/** Announces this node to the schedulers, and reports tasks that it no longer holds, so that no child waits for them. */
 export function announceContent(
   schedulers: Schedulers,
   parts: {

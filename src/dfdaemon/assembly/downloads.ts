@@ -27,14 +27,14 @@ import type { DaemonNode } from './node.ts';
 import { sharedProofs } from './proof-sharing.ts';
 
 export interface Downloads {
-  /** Not owned here: it closes before the ports do, so that running calls learn of the shutdown. */
+  /** Closed by the service, not by the owner of the other parts: it closes before the ports, so that running calls learn of the shutdown. */
   readonly engine: TaskEngine;
   readonly sources: Sources;
   readonly pieces: PieceClient;
   readonly nodeLocal: NodeLocal;
-  /** What origins told other nodes. */
+  /** Proofs of access that other nodes got from origins. */
   readonly shared: SharedProofs;
-  /** Block list of the manager. */
+  /** The block list that the manager sends. */
   readonly blockList: BlockList;
   readonly receipts: Receipts;
   readonly idleWatch: IdleWatch;

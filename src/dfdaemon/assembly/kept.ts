@@ -1,4 +1,4 @@
-/** What imports content, holds replicas of it, and brings it to object stores. */
+/** The parts that import content, hold replicas of it, and write it to object stores. */
 import { join } from 'node:path';
 import { peerId } from '../../core/ids.ts';
 import { Importer } from '../imports/importer.ts';

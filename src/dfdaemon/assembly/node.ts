@@ -25,12 +25,12 @@ export interface DaemonNode {
   /** Closes what was opened, in reverse. */
   readonly owned: Owned;
   readonly identity: HostIdentity;
-  /** Addresses of the managers; none where the daemon runs without. */
+  /** Addresses of the managers; empty when the daemon runs without one. */
   readonly managers: readonly string[];
   readonly registry: Registry;
   readonly metrics: DaemonMetrics;
   readonly controlPlane: ControlPlane;
-  /** Issued by the manager; undefined where files or nothing identify this node. */
+  /** The certificate issued by the manager; undefined when this node is identified by files or not at all. */
   readonly certificate: NodeIdentity | undefined;
   readonly security: TransportSecurity;
   readonly channels: Channels;
@@ -38,13 +38,13 @@ export interface DaemonNode {
   readonly managerChannels: Channels;
   /** Where downloads and the proxy may connect to. */
   readonly egress: EgressRules;
-  /** Whom to trust as an origin, for downloads and for what the proxy forwards alike. */
+  /** Which origins to trust, both for downloads and for requests that the proxy forwards. */
   readonly trust: TrustOptions;
-  /** Buffers in bytes, by use. */
+  /** The size of the buffers in bytes, by use. */
   readonly memory: Readonly<Record<BufferKind, number>>;
 }
 
-/** Throws CONFIG_INVALID for certificates and keys that cannot be read; then nothing stays open but what `owned` has. */
+/** Throws CONFIG_INVALID for certificates and keys that cannot be read; then only what `owned` holds stays open. */
 export async function openNode(config: DfdaemonConfig, owned: Owned, logger: Logger): Promise<DaemonNode> {
   const identity = hostIdentity(config, config.host.advertiseIP ?? (await outwardAddress(config.network)));
   const { manager } = config.scheduler;

@@ -1,10 +1,10 @@
-/** How nodes tell each other what origins said: by their schedulers, where all of them have certificates. */
+/** How nodes share what origins told them: through their schedulers, and only when all of them have certificates. */
 import type { Schedulers } from '../cluster/schedulers.ts';
 import { SharedProofs, type ProofSharing } from '../proxy/proof/shared-proofs.ts';
 import type { NodeLocal } from '../task/node-local.ts';
 import type { DaemonNode } from './node.ts';
 
-/** A shared proof grants access to content: only nodes that authenticate each other by certificates exchange them. */
+/** A shared proof grants access to content, so only nodes that authenticate each other by certificate exchange proofs. */
 export function sharedProofs(
   { config, security: { grpcClient } }: DaemonNode,
   schedulers: Schedulers,

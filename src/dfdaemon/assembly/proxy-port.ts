@@ -1,4 +1,4 @@
-/** The HTTP proxy of a daemon, where it is configured. */
+/** Opens the HTTP proxy of a daemon if it is configured. */
 import { hostPort } from '../../core/net/host-port.ts';
 import type { ReadyAddresses } from '../../core/process/ready.ts';
 import { S3Buckets } from '../proxy/doors/s3/s3-buckets.ts';
@@ -112,7 +112,7 @@ export async function openS3Door(
   return door;
 }
 
-/** Where clients of this node find it, by name. */
+/** The proxy's addresses for clients on this node, by name. */
 export function proxyAddresses(proxy: ProxyServer | undefined, s3: S3Server | undefined): ReadyAddresses {
   const door: ReadyAddresses = s3 ? { s3: hostPort('127.0.0.1', s3.address.port) } : {};
   if (!proxy) return door;

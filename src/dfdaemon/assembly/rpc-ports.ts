@@ -39,7 +39,10 @@ export interface RpcPortParts extends KeptParts {
   readonly readHost: () => Promise<Host>;
 }
 
-/** Health of the peer port says SERVING as soon as a scheduler has taken this host, or there is none to. Throws IN_USE, PERMISSION_DENIED. */
+/**
+ * The health service of the peer port reports SERVING as soon as a scheduler has accepted this host, or when no scheduler is
+ * configured. Throws IN_USE, PERMISSION_DENIED.
+ */
 export async function openRpcPorts(node: DaemonNode, parts: RpcPortParts): Promise<RpcPorts> {
   const services = serviceOptions(node, parts);
   const peerPort = await openPeerPort(node, services, parts.uploads);

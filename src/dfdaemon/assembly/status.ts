@@ -11,14 +11,14 @@ import type { DaemonNode } from './node.ts';
 /** Readiness message of a node that can download but cannot serve. */
 export const unreachableText = 'ready, but other nodes cannot reach this one';
 
-/** Returns where they are bound. Throws IN_USE. */
+/** Returns the addresses they are bound to. Throws IN_USE. */
 export async function openStatusServers(node: DaemonNode, schedulers: Schedulers): Promise<ReadyAddresses> {
   const health = await openHealth(node, schedulers);
   const { metrics } = node.config;
   return metrics === '' ? { health } : { health, metrics: await openMetrics(node, metrics) };
 }
 
-/** Exports the number of running downloads and the memory of bytes in transit. */
+/** Exports the number of running downloads and the memory used by bytes in transit. */
 export function watchMetrics(
   { config, metrics, memory }: DaemonNode,
   { engine, pieces, sources }: Downloads,

@@ -1,6 +1,6 @@
 /**
- * What the operator of the cluster does not want downloaded: a request that fits any of the lists is refused, whether a
- * program of this node, the proxy or a scheduler asks.
+ * Downloads that the operator of the cluster forbids: a request that matches any of the lists is refused, whether it
+ * comes from a program on this node, from the proxy or from a scheduler.
  */
 import { z } from 'zod';
 import { DragonflyError } from '../../core/errors.ts';
@@ -20,7 +20,7 @@ export type BlockRules = z.output<typeof blockRulesSchema>;
 
 export const noBlockRules: BlockRules = blockRulesSchema.parse({});
 
-/** By what is done with imported content. */
+/** Rules for imported content, by operation. */
 const keptRulesSchema = z.object({ download: blockRulesSchema.nullish(), upload: blockRulesSchema.nullish() });
 
 export const blockListsSchema = blockRulesSchema.extend({
@@ -28,7 +28,7 @@ export const blockListsSchema = blockRulesSchema.extend({
   persistent: keptRulesSchema.default({}),
 });
 
-/** Rules for downloads, and those for imported content of both kinds. */
+/** The rules for downloads, and those for both kinds of imported content. */
 export type BlockLists = z.output<typeof blockListsSchema>;
 
 export const noBlockLists: BlockLists = blockListsSchema.parse({});
@@ -40,17 +40,17 @@ interface BlockableRequest {
   readonly priority?: number | undefined;
 }
 
-/** Of requests that name none. */
+/** The priority of requests that name none. */
 const defaultPriority = 6;
 
-/** Told apart from what a scheduler or an origin refuses: there is no way around it. */
+/** A class of its own, because unlike a refusal by a scheduler or an origin it must never be worked around. */
 export class DownloadBlocked extends DragonflyError {}
 
 export class BlockList {
   #rules: BlockLists = noBlockLists;
   #urls: readonly Pattern[] = [];
 
-  /** Takes the place of the rules before. A pattern that does not compile blocks nothing; the manager refuses such. */
+  /** Replaces the current rules. A pattern that does not compile blocks nothing; the manager rejects such patterns. */
   update(rules: BlockLists): void {
     this.#rules = rules;
     this.#urls = rules.urls.flatMap((pattern) => compilePattern(pattern) ?? []);
@@ -88,7 +88,7 @@ function blocked(what: string): DownloadBlocked {
   });
 }
 
-/** The part for downloads of a cluster's configuration as the manager sends it; anything unreadable blocks nothing. */
+/** The block rules for downloads in the cluster configuration that the manager sends; unreadable rules block nothing. */
 export function blockRulesOf(clientConfig: Uint8Array | undefined): BlockLists {
   if (!clientConfig || clientConfig.length === 0) return noBlockLists;
   try {

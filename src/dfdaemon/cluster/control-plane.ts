@@ -1,6 +1,7 @@
 /**
- * The services of this cluster that this daemon knows: managers, schedulers, and its own ports. No request for an origin may lead there, or
- * any caller that can name a URL could talk to them in the name of this node. Only these services may give this node work.
+ * The services of this cluster that this daemon knows: managers, schedulers, and its own ports. No request to an origin
+ * may be directed at them, because otherwise any caller that can name a URL could talk to them in this node's name.
+ * Only these services may give this node work.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -15,22 +16,22 @@ export type ControlRole = 'scheduler' | 'manager';
 interface Service {
   readonly host: string;
   readonly port: number;
-  /** Addresses of its host, as far as they have been resolved. */
+  /** The addresses of its host that have been resolved so far. */
   addresses: readonly string[];
-  /** Public keys it has sent; empty for a service of the original, and for one that has not been reached yet. */
+  /** The public keys it has sent; empty for a service of the original, and for one that has not been reached yet. */
   keys: readonly string[];
   heard: boolean;
-  /** Further ports of its machine that must not be used as origins, as reported by it. */
+  /** Further ports of its machine, as it reports them, that must not be used as origins. */
   ports: readonly number[];
 }
 
 export class ControlPlane {
   readonly #logger: Logger;
-  /** By the address it is configured or listed with. */
+  /** Keyed by the address that is configured or listed. */
   readonly #services: Readonly<Record<Kind, Map<string, Service>>> = { manager: new Map(), schedulers: new Map() };
   /** The addresses that each port of this daemon is open at. */
   readonly #ownPorts = new Map<number, Set<string>>();
-  /** Of the schedulers; 0 while no manager has told. */
+  /** The cluster of the schedulers; 0 until a manager has named it. */
   clusterId = 0;
   #news = Promise.withResolvers<void>();
 
@@ -62,13 +63,13 @@ export class ControlPlane {
     await Promise.all(resolving);
   }
 
-  /** @param address the port is bound to; the same port at another address of this host may belong to another program. */
+  /** @param address that the port is bound to; the same port at another address of this host may belong to another program. */
   addOwnPort(port: number, address: string): void {
     const addresses = this.#ownPorts.get(port) ?? new Set();
     this.#ownPorts.set(port, addresses.add(address));
   }
 
-  /** Takes in the metadata of a service's response; ignores unknown services. */
+  /** Reads the metadata of a service's response; ignores unknown services. */
   heard(address: string, metadata: Metadata): void {
     for (const services of Object.values(this.#services)) {
       const service = services.get(address);
@@ -81,7 +82,7 @@ export class ControlPlane {
     }
   }
 
-  /** Resolves when a service says something. */
+  /** Resolves when the next response of a service has been read. */
   get news(): Promise<void> {
     return this.#news.promise;
   }
@@ -93,19 +94,19 @@ export class ControlPlane {
     return bound.some((own) => own === address || isAny(address) || isAny(own)) && isOwnAddress(address);
   }
 
-  /** A scheduler that was heard has no key: it is one of the original, which knows nothing of tickets. */
+  /** A scheduler that has answered without a key is one of the original, which does not know tickets. */
   get hasKeylessScheduler(): boolean {
     return [...this.#services.schedulers.values()].some(({ keys, heard }) => heard && keys.length === 0);
   }
 
-  /** What the holder of the key is; a scheduler vouches for its manager. */
+  /** The role of the key's holder; a scheduler vouches for its manager. */
   roleOfKey(key: string): ControlRole | undefined {
     for (const { keys } of this.#services.schedulers.values()) if (keys[0] === key) return 'scheduler';
     for (const { keys } of this.#all()) if (keys.includes(key)) return 'manager';
     return undefined;
   }
 
-  /** What serves at this address and has shown no key; a manager outweighs a scheduler beside it. */
+  /** The role of the service at this address if it has shown no key; a manager takes precedence over a scheduler on the same machine. */
   roleAt(address: string): ControlRole | undefined {
     if (this.#servesWithoutKey('manager', address)) return 'manager';
     return this.#servesWithoutKey('schedulers', address) ? 'scheduler' : undefined;
@@ -132,14 +133,14 @@ export class ControlPlane {
   }
 }
 
-/** Addresses come out in their shortest form, as sockets name them. */
+/** Addresses are normalised to the shortest form, which is the form that sockets report. */
 function parse(address: string): { host: string; port: number } | undefined {
   if (address.startsWith('unix:') || !URL.canParse(`http://${address}`)) return undefined;
   const { hostname, port } = new URL(`http://${address}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
 }
 
-/** A name may stand for any address, too. */
+/** A name may resolve to the wildcard address, too. */
 function isAny(address: string): boolean {
   return address === '0.0.0.0' || address === '::' || isIP(address) === 0;
 }

@@ -1,7 +1,7 @@
 /**
- * What the manager says about this daemon's cluster: its schedulers, and what must not be downloaded. Read when the manager
- * tells of a change, and now and then; the last good answer is kept on disk, so that a daemon starts and runs with the
- * manager away. Without a manager the schedulers come from the configuration file.
+ * The manager's settings for this daemon's cluster: its schedulers, and the downloads that are blocked. They are read
+ * when the manager reports a change, and at intervals; the last good answer is kept on disk, so that a daemon starts
+ * and runs while the manager is away. Without a manager the schedulers come from the configuration file.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,32 +19,32 @@ import type { HostIdentity } from './host-info.ts';
 
 const settingsSchema = z.object({
   schedulers: z.array(z.string()),
-  /** That the schedulers are of; absent while no manager has told. */
+  /** The cluster of the schedulers; absent until a manager has named it. */
   clusterId: z.int().optional(),
   blocked: blockListsSchema.default(noBlockLists),
 });
 
 export type DynamicSettings = z.output<typeof settingsSchema>;
 
-/** First retry delay after a failure or an empty list; it grows up to the refresh interval. */
+/** The first retry delay after a failure or an empty list; it grows up to the refresh interval. */
 const firstRetryMs = 500;
 
-/** A change reaches all daemons at once; their questions are spread over this time. */
+/** All daemons hear of a change at the same moment, so their requests are spread over this time. */
 const changeSpreadMs = 2_000;
 
-/** Fields that a daemon does not use; changes of them are ignored. */
+/** Topics that a daemon does not use; their changes are ignored. */
 const foreignTopics = new Set(['application', 'seed_peer']);
 
 export interface DynconfigOptions {
   readonly manager: ManagerClient | undefined;
-  /** What holds where no manager is configured. */
+  /** The settings that apply when no manager is configured. */
   readonly staticSettings: DynamicSettings;
   readonly identity: HostIdentity;
   readonly cacheDirectory: string;
   readonly refreshIntervalMs: number;
   readonly isServing: (address: string, signal: AbortSignal) => Promise<boolean>;
   readonly onSettings: (settings: DynamicSettings) => Promise<void>;
-  /** A certificate may have been revoked. */
+  /** Called when a certificate may have been revoked. */
   readonly onRevocation: () => void;
   readonly logger: Logger;
 }
@@ -63,7 +63,7 @@ export class Dynconfig implements Closable {
     this.#options = options;
   }
 
-  /** Applies the first settings: the manager's, else the saved ones, else the configured ones. */
+  /** Applies the first settings: the manager's, otherwise the saved ones, otherwise the configured ones. */
   async start(): Promise<void> {
     const { manager, staticSettings } = this.#options;
     if (!manager) return this.#apply(staticSettings);
@@ -78,7 +78,7 @@ export class Dynconfig implements Closable {
     if (saved) await this.#apply(saved);
   }
 
-  /** Uses these schedulers from now on, unless a manager names them. */
+  /** Uses these schedulers from now on, unless a manager provides others. */
   async useSchedulers(addresses: readonly string[]): Promise<void> {
     const { manager, staticSettings } = this.#options;
     if (!manager) await this.#apply({ ...staticSettings, schedulers: [...addresses] });
@@ -91,7 +91,7 @@ export class Dynconfig implements Closable {
     return this.#refreshing;
   }
 
-  /** Something suggests that the settings are out of date; asks again soon, however often this is called. */
+  /** Called when something suggests that the settings are out of date; asks again soon, once, however often this is called. */
   suspect(withinMs = firstRetryMs): void {
     if (this.#suspected || !this.#options.manager) return;
     this.#suspected = true;
@@ -143,8 +143,8 @@ export class Dynconfig implements Closable {
   }
 
   /**
-   * The manager lists clusters, best first. Peers never cross clusters, so one is chosen: the first of which a scheduler
-   * serves; when none does, the first, which may come back.
+   * The manager lists clusters, best first. Peers never cross clusters, so one must be chosen: the first cluster with a
+   * scheduler that serves. When none does, it is the first of all, which may come back.
    */
   async #ofOneCluster(schedulers: readonly Scheduler[]): Promise<readonly Scheduler[]> {
     const clusters = [...Map.groupBy(schedulers, (scheduler) => scheduler.schedulerClusterId).values()];
@@ -184,7 +184,7 @@ export class Dynconfig implements Closable {
     try {
       return settingsSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
     } catch {
-      return undefined; // nothing saved, or not by us: the manager will send it
+      return undefined; // nothing is saved, or the file is not ours: the manager will send the settings
     }
   }
 

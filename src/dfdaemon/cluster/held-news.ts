@@ -1,4 +1,4 @@
-/** Tells schedulers what this node holds: those of this implementation all of it at once, those of the original task by task. */
+/** Tells schedulers what this node holds: schedulers of this implementation get all tasks at once, schedulers of the original one task at a time. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -11,12 +11,12 @@ import type { StoredTask } from '../storage/stored-task.ts';
 import { announceHeld } from '../task/session/announce-held.ts';
 import { toHeldRegistration } from '../task/session/registration.ts';
 
-/** What is announced: this host, as it is now. */
+/** What is announced: this host's current state. */
 export interface AnnouncedHost {
   readonly readHost: () => Promise<Host>;
-  /** Tasks this node holds whole or in part, once what an unclean stop left is verified. */
+  /** The tasks that this node holds in full or in part, once everything left by an unclean stop is verified. */
   readonly holdings: () => Promise<TaskHolding[]>;
-  /** Finished tasks, those used last first. */
+  /** Finished tasks, most recently used first. */
   readonly held: () => Promise<readonly StoredTask[]>;
 }
 
@@ -24,9 +24,9 @@ export interface HeldNewsOptions {
   readonly ring: SchedulerRing;
   readonly hostId: string;
   readonly newPeerId: () => string;
-  /** Undefined until there is something to tell. */
+  /** Undefined until there is something to announce. */
   readonly host: () => AnnouncedHost | undefined;
-  /** The scheduler has taken this host. */
+  /** True when the scheduler has accepted this host. */
   readonly knows: (address: string) => boolean;
   readonly logger: Logger;
   /** Aborts when this daemon stops. */
@@ -40,7 +40,7 @@ export class HeldNews {
     this.#options = options;
   }
 
-  /** One task, to a scheduler of the original. Never throws. */
+  /** Announces one task to a scheduler of the original. Never throws. */
   async tell(task: StoredTask, address: string): Promise<void> {
     const { hostId, newPeerId, logger, ring } = this.#options;
     const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(daemonLimits.heldTimeoutMs)]);
@@ -54,7 +54,7 @@ export class HeldNews {
     }
   }
 
-  /** As the original takes it: those used last first, as many as are worth the time. */
+  /** The original takes one task per call: the most recently used first, and no more than are worth the time. */
   async tellOneByOne(address: string): Promise<void> {
     const { ring, host, knows, signal } = this.#options;
     const held = ((await host()?.held()) ?? []).filter((task) => ring.homeOf(task.id) === address);
@@ -64,7 +64,7 @@ export class HeldNews {
     }
   }
 
-  /** Only the tasks that the ring gives to this scheduler, spread over a short while so that nodes do not come all at once. */
+  /** Sends only the tasks that the ring assigns to this scheduler, after a short random delay so that nodes do not all come at once. */
   async tellAll(address: string): Promise<void> {
     const { ring, host, hostId, logger, signal } = this.#options;
     try {

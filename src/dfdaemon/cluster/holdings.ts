@@ -1,4 +1,4 @@
-/** The tasks this node holds, announced to schedulers after a restart of either side. */
+/** The tasks that this node announces after it or a scheduler has restarted. */
 import { Download } from '../../../gen/common/v2/common.ts';
 import { isKeptUrl } from '../../rpc/fields/kept-content.ts';
 import type { TaskHolding } from '../../../gen/scheduler/v2/scheduler.ts';
@@ -10,7 +10,7 @@ import type { TaskStore } from '../storage/task-store.ts';
 import type { TaskEngine } from '../task/engine.ts';
 import type { NodeLocal } from '../task/node-local.ts';
 
-/** Tasks with at least one verified piece; those being downloaded speak for themselves. */
+/** Tasks with at least one verified piece. Running downloads are left out, because they announce themselves. */
 export function holdingsOf(
   store: TaskStore,
   engine: TaskEngine,
@@ -19,7 +19,7 @@ export function holdingsOf(
   return store.list().flatMap((task): TaskHolding[] => {
     const { layout } = task;
     if (nodeLocal.isKnown(task.identity.url)) return [];
-    // Imported content is offered whole, with what is to become of it, or not at all.
+    // Imported content is announced as a whole, together with how long it is kept, or not at all.
     if (isKeptUrl(task.identity.url)) {
       const holding = keptHolding(task, identity.hostId);
       return holding ? [holding] : [];

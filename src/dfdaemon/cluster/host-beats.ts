@@ -1,4 +1,4 @@
-/** Signs of life for one scheduler: connections stay open when a process stands still, only what it says shows that it does not. */
+/** Heartbeats to one scheduler. A connection stays open while a process hangs, so only messages show that it is alive. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -14,7 +14,7 @@ export interface HostBeatsOptions {
   readonly logger: Logger;
 }
 
-/** Gives them until it is disposed of; not at all to a scheduler that takes none. */
+/** Sends heartbeats until it is disposed of. A scheduler that does not accept them gets none. */
 export function beatsTo(
   address: string,
   { channels, hostId, logger }: HostBeatsOptions,
@@ -35,7 +35,7 @@ async function* beats(
   signal: AbortSignal,
 ): AsyncGenerator<BeatHostRequest, void, undefined> {
   while (!signal.aborted) {
-    // A disk that cannot be asked is no reason to be taken for dead.
+    // a failed look at the disk must not make the host look dead
     const host = await readHost()?.catch(() => undefined);
     yield {
       hostId,

@@ -1,4 +1,4 @@
-/** What this node reports to the schedulers: identity, location, load. Collected for every announcement. */
+/** What this node reports to the schedulers: identity, location and load. Collected anew for every announcement. */
 import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { NetworkLoad } from '../network-load.ts';
@@ -7,10 +7,10 @@ import { hostId } from '../../core/ids.ts';
 import { Host } from '../../../gen/common/v2/common.ts';
 import { seedPeerConfig, type DfdaemonConfig } from '../config.ts';
 
-/** Used when neither the interface nor a limit gives a value: the original's default limit of 50 GB/s. */
+/** Used when neither the interface nor a limit provides a value: the original's default limit of 50 GB/s. */
 const unknownBitsPerSec = 50e9 * 8;
 
-/** Identity of this daemon; fixed for the life of the process. */
+/** The identity of this daemon; fixed for the life of the process. */
 export interface HostIdentity {
   readonly hostId: string;
   readonly hostname: string;
@@ -49,7 +49,7 @@ export interface HostPorts {
 
 export class HostInfo {
   readonly identity: HostIdentity;
-  /** As others dial them; 0 until they are open. */
+  /** The ports as others dial them; 0 until they are open. */
   ports: HostPorts = { grpc: 0, proxy: 0 };
   readonly #dataDirectory: string;
   readonly #maxTxBytesPerSec: number;
@@ -68,7 +68,7 @@ export class HostInfo {
     this.#network = new NetworkLoad(identity.ip);
   }
 
-  /** @param uploads connections that fetch pieces from here. */
+  /** @param uploads number of connections that fetch pieces from this host. */
   async read(uploads: number): Promise<Host> {
     const { identity, ports } = this;
     const [disk, kernelVersion, memoryAvailable, capacity = Infinity, traffic] = await Promise.all([
@@ -141,7 +141,7 @@ export class HostInfo {
     };
   }
 
-  /** Share of all cores that was busy since the last reading. */
+  /** The share of all cores that was busy since the last reading. */
   #cpuPercent(): number {
     const before = this.#lastCpu;
     const now = cpuTimes();

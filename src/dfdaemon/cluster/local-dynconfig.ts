@@ -1,6 +1,6 @@
 /**
- * What a manager would say, from a file: the schedulers of the cluster and what must not be downloaded. The original's
- * client reads such a file (dynconfig.yaml, since 1.5.1) where no manager is configured.
+ * The settings that a manager would send, read from a file: the schedulers of the cluster, and the downloads that are
+ * blocked. The original's client reads such a file (dynconfig.yaml, since 1.5.1) when no manager is configured.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -28,7 +28,7 @@ const localDynconfigSchema = z.object({
   seedClientConfig: clientConfig,
 });
 
-/** Of a daemon without a manager: the schedulers of its configuration, else what the local file says. */
+/** The settings of a daemon without a manager: the schedulers of its configuration, otherwise those of the local file. */
 export async function configuredSettings(
   { scheduler, dynconfig }: Pick<DfdaemonConfig, 'scheduler' | 'dynconfig'>,
   isSeed: boolean,
@@ -38,7 +38,7 @@ export async function configuredSettings(
   return (await readLocalDynconfig(dynconfig, isSeed)) ?? configured;
 }
 
-/** Undefined when there is no such file. Throws CONFIG_INVALID, and UNAVAILABLE when the name of the schedulers is unknown. */
+/** Undefined when there is no such file. Throws CONFIG_INVALID, or UNAVAILABLE when the name of the schedulers cannot be resolved. */
 async function readLocalDynconfig(path: string, isSeed: boolean): Promise<DynamicSettings | undefined> {
   const { config } = await loadConfig(localDynconfigSchema, path, { optional: true });
   const { addr, addrs } = config.scheduler ?? {};

@@ -1,27 +1,33 @@
-/** Changes of objects at stores, between the nodes that remember what such a store said: through the schedulers, which know who relies on what. */
+/**
+ * Tells the nodes that remember an object of a store when that object changes. The news goes through the schedulers, which know
+ * which node relies on which object.
+ */
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { SchedulerRing } from '../../rpc/scheduler-ring.ts';
 import { ObjectNote } from '../../../gen/scheduler/v2/scheduler.ts';
 import { daemonLimits } from '../limits.ts';
 
-/** Digests: equal at nodes that have the same key to the store. */
+/** Digests, which are equal at all nodes that have the same key to the store. */
 export interface ObjectKeys {
   readonly object: string;
   readonly bucket: string;
 }
 
 export interface ObjectNewsListener {
-  /** Another node has changed it, or many of the bucket that has this key. Nothing relies on it when this returns. */
+  /**
+   * Called when another node has changed the object with this key, or many objects of the bucket with this key. When it returns,
+   * nothing relies on the old state any more.
+   */
   readonly changed: (key: string) => void;
-  /** Nobody tells of changes any more. */
+  /** Called when no scheduler reports changes any more. */
   readonly lost: () => void;
 }
 
 export interface ObjectNewsOptions {
   readonly ring: Pick<SchedulerRing, 'call' | 'noteAll'>;
   readonly hostId: string;
-  /** Of this implementation, and this host is held there now. */
+  /** The schedulers of this implementation that hold this host now. */
   readonly holders: () => readonly string[];
   readonly logger: Logger;
   /** Aborts when the daemon ends. */
@@ -40,12 +46,15 @@ export class ObjectNews {
     this.#listeners.push(listener);
   }
 
-  /** There is somebody who could tell. */
+  /** True when at least one scheduler could report changes. */
   get isThere(): boolean {
     return this.#options.holders().length > 0;
   }
 
-  /** From here on this node is told of changes. Rejects when nobody will. Resolves with the length of the parts it was written in, 0 where that is not known. */
+  /**
+   * From now on this node is told of changes. Rejects when no scheduler does that. Resolves with the length of the parts that the
+   * object was written in, or 0 when it is unknown.
+   */
   async watch({ object, bucket }: ObjectKeys): Promise<number> {
     const { ring, hostId } = this.#options;
     const request = { hostId, note: ObjectNote.WATCHED, key: object, bucket, partLength: 0 };
@@ -54,12 +63,12 @@ export class ObjectNews {
     return partLength;
   }
 
-  /** What was remembered of it is gone. Never throws. */
+  /** Called when everything remembered of the object is gone. Never throws. */
   letGo(key: string): void {
     void this.#tellAll({ note: ObjectNote.LET_GO, key, bucket: key, partLength: 0 }, daemonLimits.objectNewsMs);
   }
 
-  /** Resolves when no other node relies on what it was, or those are not reached in time. Never throws. */
+  /** Resolves when no other node relies on the old state any more, or when the others cannot be reached in time. Never throws. */
   async changed({ object, bucket }: ObjectKeys, partLength: number): Promise<void> {
     await this.#tellAll({ note: ObjectNote.CHANGED, key: object, bucket, partLength }, daemonLimits.objectChangeMs);
   }
@@ -72,12 +81,12 @@ export class ObjectNews {
     }
   }
 
-  /** A scheduler that held this host is gone, and with it what it knew. */
+  /** A scheduler that held this host is gone, and so is what it knew. */
   lost(): void {
     for (const { lost } of this.#listeners) lost();
   }
 
-  /** Nodes may for a moment not agree which scheduler has a key: all of them are told. */
+  /** Nodes may briefly disagree on which scheduler is responsible for a key, so all schedulers are told. */
   async #tellAll(
     note: { readonly note: ObjectNote; readonly key: string; readonly bucket: string; readonly partLength: number },
     timeoutMs: number,

@@ -1,9 +1,10 @@
 /**
- * The schedulers as this daemon uses them: announced to, kept informed of what this node holds, and asked for each download.
+ * The schedulers as this daemon uses them: it announces itself, reports what it holds, and asks them for each download.
  *
- * A scheduler of this implementation holds a stream to every host. When it breaks, each side knows at once that the other
- * is gone. Every scheduler names its instance when a host is announced; a name that is new means that it has forgotten
- * everything, so this daemon tells it again what it holds: a restarted scheduler knows its swarm within seconds.
+ * A scheduler of this implementation holds a stream to every host. When it breaks, each side knows at once that the
+ * other is gone. Every scheduler names its instance when a host announces itself. A new name means that the scheduler
+ * has forgotten everything, so this daemon reports its tasks again: a restarted scheduler knows its swarm within
+ * seconds.
  */
 import { toDragonflyError } from '../../core/errors.ts';
 import { withDeadline, type Closable } from '../../core/process/lifecycle.ts';
@@ -33,9 +34,9 @@ import { daemonLimits } from '../limits.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 
 export interface SchedulersListener {
-  /** A scheduler has taken this host, or is lost, or the list has changed. */
+  /** Called when a scheduler has accepted this host or is lost, or when the list has changed. */
   readonly changed?: () => void;
-  /** A scheduler failed: the list may be out of date. */
+  /** Called when a scheduler failed, because the list may be out of date. */
   readonly failed?: () => void;
 }
 
@@ -48,26 +49,26 @@ export interface SchedulersOptions {
 }
 
 export class Schedulers implements Closable {
-  /** What origins told other nodes. */
+  /** Proofs of access that other nodes got from origins. */
   readonly proofs: ToldProofs;
-  /** What other nodes do to objects at stores. */
+  /** Changes that other nodes make to objects of stores. */
   readonly objects: ObjectNews;
   readonly #options: SchedulersOptions;
   readonly #ring: SchedulerRing;
   readonly #news: HeldNews;
-  /** Instance name by address, of the schedulers that have taken this host; empty for one of the original. */
+  /** Instance name by address, for the schedulers that have accepted this host; empty for one of the original. */
   readonly #instances = new Map<string, string>();
   readonly #held = new Set<string>();
-  /** Whether a scheduler is of the original, or knows daemons of the original. */
+  /** By address: whether a scheduler is of the original, or knows daemons of the original. */
   readonly #originals = new Map<string, boolean>();
   /** Schedulers of the original whose health is watched. */
   readonly #watched = new Set<string>();
   readonly #unreachable = new Set<string>();
   readonly #controller = new AbortController();
-  /** Calls under way, by task. */
+  /** Running calls, by task. */
   readonly #forgetting = new Map<string, Promise<void>>();
   readonly #listeners: SchedulersListener[] = [];
-  /** Wait for a scheduler to take this host anew. */
+  /** Called when a scheduler accepts this host anew. */
   readonly #waiters = new Set<() => void>();
   #host: AnnouncedHost | undefined;
   #announcing: Promise<void> = Promise.resolve();
@@ -103,13 +104,13 @@ export class Schedulers implements Closable {
     this.#listeners.push(listener);
   }
 
-  /** Calls back each time that a scheduler has taken this host that did not know it; the result ends that. */
+  /** Calls back each time a scheduler accepts this host that did not know it before. Call the result to stop that. */
   onTaken(listener: () => void): () => void {
     this.#waiters.add(listener);
     return () => this.#waiters.delete(listener);
   }
 
-  /** From now on this host can be announced. */
+  /** Sets the host that is announced; before this nothing can be announced. */
   represent(host: AnnouncedHost): void {
     this.#host = host;
   }
@@ -157,7 +158,7 @@ export class Schedulers implements Closable {
     return this.#announcing;
   }
 
-  /** Opens the stream of one download at the task's scheduler, or at the next on the ring when it is away. */
+  /** Opens the stream of one download at the task's scheduler, or at the next on the ring if that one is away. */
   async openPeerStream(
     taskId: string,
     requests: AsyncIterable<AnnouncePeerRequest>,
@@ -168,13 +169,13 @@ export class Schedulers implements Closable {
       const stream = await this.#ring.openPeerStream(taskId, requests, options);
       return { ...stream, responses: this.#announceIfUnknown(stream.responses) };
     } catch (error) {
-      // One of the original that has forgotten this host; another registration follows.
+      // A scheduler of the original that has forgotten this host needs it announced again; another registration follows.
       if (toDragonflyError(error).code === 'NOT_FOUND') await this.announce();
       throw error;
     }
   }
 
-  /** Whoever registers again after this host was told of is not refused for it any more. */
+  /** Once this host is announced, a peer that registers again is no longer refused for an unknown host. */
   async *#announceIfUnknown(responses: AsyncIterable<AnnouncePeerResponse>): AsyncGenerator<AnnouncePeerResponse> {
     try {
       yield* responses;
@@ -184,7 +185,7 @@ export class Schedulers implements Closable {
     }
   }
 
-  /** The scheduler that a caller is: by the address it names, else by where it calls from; undefined for anybody else. */
+  /** Identifies the calling scheduler: by the address it names, otherwise by the address it calls from. Undefined for any other caller. */
   callingScheduler({ named, host }: { named: string | undefined; host: string }): string | undefined {
     const { addresses } = this.#ring;
     if (named !== undefined && addresses.includes(named)) return named;
@@ -193,8 +194,9 @@ export class Schedulers implements Closable {
   }
 
   /**
-   * Tells a task's scheduler of the original that this node holds it whole: it would send the next peer to the origin. Does nothing
-   * where the scheduler is of this implementation, which is told after a restart. Never throws.
+   * Tells a task's scheduler of the original that this node holds the task in full; otherwise it would send the next
+   * peer to the origin. Does nothing for a scheduler of this implementation, which is told after a restart. Never
+   * throws.
    */
   async tellHeld(task: StoredTask, scheduler: string | undefined): Promise<void> {
     const owner = scheduler ?? this.#ring.owners(task.id)[0]?.address;
@@ -202,7 +204,7 @@ export class Schedulers implements Closable {
     await this.#news.tell(task, owner);
   }
 
-  /** What the task's scheduler knows of it. */
+  /** What the task's scheduler knows of the task. */
   statTask(taskId: string, signal: AbortSignal): Promise<Task> {
     const { hostId } = this.#options;
     return this.#ring.call(taskId, (client) => client.statTask({ hostId, taskId }, { signal }), signal);
@@ -213,12 +215,12 @@ export class Schedulers implements Closable {
     return this.#ring.call(taskId, work, signal ?? this.#controller.signal);
   }
 
-  /** There are schedulers, and so other nodes perhaps. */
+  /** True when there are schedulers, and so possibly other nodes. */
   get exists(): boolean {
     return this.#ring.addresses.length > 0;
   }
 
-  /** This node no longer holds the task. Failure is only logged: the scheduler finds out when a child asks. */
+  /** Reports that this node no longer holds the task. A failure is only logged, because the scheduler finds out when a child asks. */
   forgetTask(taskId: string): void {
     const call = this.#deleteTask(taskId).finally(() => {
       if (this.#forgetting.get(taskId) === call) this.#forgetting.delete(taskId);
@@ -298,7 +300,7 @@ export class Schedulers implements Closable {
     } catch (error) {
       const { code, message } = toDragonflyError(error);
       this.#options.logger.info({ scheduler: address, reason: message }, 'lost the scheduler');
-      if (code === 'UNSUPPORTED') return; // stays in the set: it cannot be watched
+      if (code === 'UNSUPPORTED') return; // the address stays in the set, because it cannot be watched
     }
     this.#watched.delete(address);
     this.#lost(address);
@@ -332,7 +334,10 @@ export class Schedulers implements Closable {
     }
   }
 
-  /** Resolves when the scheduler has said which ring it knows to be in use, or does not soon; holds the host until it is lost. */
+  /**
+   * Keeps this host held by the scheduler until the connection is lost. Resolves when the scheduler has said which ring is in
+   * use, or has not done so in time.
+   */
   async #hold(address: string): Promise<void> {
     const told = Promise.withResolvers<void>();
     void this.#keepHeld(address, told.resolve).finally(() => told.resolve());
@@ -377,7 +382,7 @@ export class Schedulers implements Closable {
   }
 }
 
-/** A crowd may keep it busy for so long. */
+/** A scheduler with many hosts may be busy for this long. */
 function schedulerAnswerMs(hosts: number): number {
   const { schedulerAnswerMs: least, schedulerAnswerMsPerHost: each, schedulerOpenTimeoutMs: most } = daemonLimits;
   return Math.min(most, least + each * hosts);

@@ -1,4 +1,4 @@
-/** A seed peer registers with the manager and keeps alive there, so that schedulers find it. */
+/** Registers a seed peer with the manager and keeps it alive there, so that schedulers find it. */
 import type { Closable } from '../../core/process/lifecycle.ts';
 import { SourceType } from '../../../gen/manager/v2/manager.ts';
 import type { ManagerClient } from '../../rpc/manager-client.ts';

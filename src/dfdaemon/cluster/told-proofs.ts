@@ -1,4 +1,4 @@
-/** What origins told the nodes of this cluster, as the scheduler that keeps it hands it around. */
+/** Proofs that origins gave to nodes of this cluster, shared through the scheduler that is responsible for them. */
 import type { SchedulerRing } from '../../rpc/scheduler-ring.ts';
 
 export interface ToldProofsOptions {
@@ -16,9 +16,9 @@ export class ToldProofs {
   }
 
   /**
-   * An origin's answer to the same question of another node; undefined when this node has to ask.
-   * @param turnMs how long the others wait for the one that asks; 0: as long as is usual
-   * @param openKey of the same question without a credential, which a seed may have put as a stranger
+   * The origin's answer that another node got to the same question, or undefined when this node has to ask the origin
+   * itself. @param turnMs how long the others wait for the node that asks; 0 means the usual time @param openKey of the
+   * same question without credentials, which a seed may have asked anonymously
    */
   async ask(
     key: string,
@@ -31,7 +31,7 @@ export class ToldProofs {
     return proof && { proof, ttlMs, isOpen };
   }
 
-  /** The last answer that any node told, for when the origin cannot be asked; it counts for 0 ms where its time is over. */
+  /** The last answer that any node reported, for when the origin cannot be asked. An expired one counts for 0 ms. */
   async last(key: string, signal: AbortSignal): Promise<{ proof: Uint8Array; ttlMs: number } | undefined> {
     const { ring, hostId } = this.#options;
     const request = { hostId, key, last: true, turnMs: 0 };
@@ -39,13 +39,13 @@ export class ToldProofs {
     return proof && { proof, ttlMs };
   }
 
-  /** From a seed: what it was given as a stranger. */
+  /** Called on a seed with the answer that it got without credentials. */
   async tellOpen(key: string, proof: Uint8Array, ttlMs: number): Promise<void> {
     const { ring, hostId, signal } = this.#options;
     await ring.call(key, (client) => client.tellProof({ hostId, key, proof, ttlMs, open: true }, { signal }), signal);
   }
 
-  /** Reports the result of a question that `ask` assigned to this node, at the scheduler that was asked. */
+  /** Reports the answer to a question that `ask` assigned to this node, to the scheduler that was asked. */
   async tell(
     key: string,
     {

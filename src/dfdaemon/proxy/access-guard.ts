@@ -10,7 +10,7 @@ export interface AccessGuardOptions {
   readonly basicAuth: { readonly username: string; readonly password: string } | undefined;
 }
 
-/** `missing`: no credentials sent; `wrong`: not ours; `blocked`: too many wrong ones from this address. */
+/** `missing`: no credentials were sent; `wrong`: they are not valid; `blocked`: too many invalid ones came from this address. */
 export type SignIn = 'ok' | 'missing' | 'wrong' | 'blocked';
 
 export class AccessGuard {
@@ -27,12 +27,12 @@ export class AccessGuard {
       const [address = '', prefix = ''] = cidr.split('/');
       this.#networks.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4');
     }
-    // whoever asks for a password and names no networks means the password to decide
+    // a configuration with a password but no networks means that the password alone decides
     this.#anyNetwork = basicAuth !== undefined && allowedNetworks.length === 0;
     this.#expected = basicAuth && fingerprint(`${basicAuth.username}:${basicAuth.password}`);
   }
 
-  /** @param local address of our end: a client with the same one runs on this host. */
+  /** @param local address of this end: a client with the same address runs on this host. */
   admits(remote: string | undefined, local: string | undefined): boolean {
     if (remote === undefined) return false;
     const address = plainAddress(remote);
@@ -55,14 +55,14 @@ export class AccessGuard {
   }
 }
 
-/** Exactly `Basic <base64>`; anything else, a missing space included, is no credential. */
+/** Only the exact form `Basic <base64>` counts; anything else, even a missing space, is not a credential. */
 function basicCredentials(authorization: string): string | undefined {
   const match = /^basic ([A-Za-z0-9+/]+={0,2})$/i.exec(authorization);
   if (!match?.[1] || match[1].length % 4 !== 0) return undefined;
   return Buffer.from(match[1], 'base64').toString('utf8');
 }
 
-/** Equal length for all texts, so that comparing them takes the same time. */
+/** All fingerprints have the same length, so that comparing them takes the same time. */
 function fingerprint(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

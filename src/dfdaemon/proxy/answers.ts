@@ -1,10 +1,10 @@
-/** Answers the proxy gives itself: errors in the form the client reads. */
+/** The responses that the proxy generates itself: errors, in the form that the client understands. */
 import type { ServerResponse } from 'node:http';
 import type { DragonflyError, ErrorCode } from '../../core/errors.ts';
 import { storedResponseHeader } from './wire/header.ts';
 import type { CallKind } from './client-call.ts';
 
-/** Whose fault an error is, in the header the original sends: the origin's, ours, or the download engine's. */
+/** Who caused an error, in the header that the original sends: the origin, this proxy, or the download engine. */
 export type ErrorType = 'backend' | 'proxy' | 'dfdaemon';
 
 const registryCodes: Partial<Record<ErrorCode, string>> = {
@@ -15,7 +15,10 @@ const registryCodes: Partial<Record<ErrorCode, string>> = {
   DIGEST_MISMATCH: 'DIGEST_INVALID',
 };
 
-/** Sends the error if the header is not out yet; otherwise breaks the connection, so that it is no short success. */
+/**
+ * Sends the error if the header has not been sent yet. Otherwise breaks the connection, so that the client does not take it for a
+ * complete response.
+ */
 export function answerError(
   response: ServerResponse,
   error: DragonflyError,
@@ -49,7 +52,7 @@ const registryStatusCodes: Readonly<Record<number, string>> = {
   429: 'TOOMANYREQUESTS',
 };
 
-/** What the origin said, status and header, as the client would have seen it without us; in a registry's own form for one. */
+/** Passes on the origin's status and header as the client would have seen them without the proxy; for a registry, in its own error format. */
 export function answerOriginStatus(response: ServerResponse, error: DragonflyError, registry: boolean): void {
   if (response.headersSent || response.destroyed) return void response.destroy();
   const { statusCode = 502, header = {} } = error.details ?? {};

@@ -6,35 +6,35 @@ import type { HeaderRecord } from './wire/header.ts';
 import type { RequestOptions } from './request-options.ts';
 import type { Trust } from '../source/trust-store.ts';
 
-/** How the client came: as to a mirror of a registry, with an absolute URL, or inside an intercepted tunnel. */
+/** How the client addressed the proxy: as a mirror of a registry, with an absolute URL, or inside an intercepted tunnel. */
 export type CallKind = 'mirror' | 'forward' | 'intercepted';
 
 export interface ClientCall {
   readonly kind: CallKind;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Where it goes, for whoever has to understand it. */
+  /** The URL of the requested content, for code that has to interpret it. */
   readonly url: URL;
-  /** The same as the client wrote it, byte for byte: path and query, and the value of Host. */
+  /** The same exactly as the client wrote it: path and query, and the value of Host. */
   readonly target: string;
   readonly authority: string;
-  /** What goes upstream: hop-by-hop and control headers are gone. */
+  /** The header that is sent upstream, without hop-by-hop and control headers. */
   readonly header: Readonly<HeaderRecord>;
   readonly options: RequestOptions;
   readonly trust: Trust;
   readonly loopbackAllowed: boolean;
   readonly caller: ProxyClient;
-  /** Told as X-Dragonfly-Server-IP where a rule gives the request to the peers, whoever answers it in the end. */
+  /** Sent as X-Dragonfly-Server-IP when a rule routes the request through the peers, whoever answers it in the end. */
   readonly serverIp?: string;
-  /** Aborts when the client has gone or the server ends. */
+  /** Aborts when the client disconnects or the server ends. */
   readonly signal: AbortSignal;
   readonly record: CallRecord;
 }
 
-/** The route of an answer; a direct answer after a failed download counts as `direct`, `cache` is a small answer from memory. */
+/** The route of an answer: a direct answer after a failed download counts as `direct`, and `cache` is a small answer from memory. */
 export type Way = 'peers' | 'cache' | 'direct' | 'manifest' | 'tunnel' | 'refused';
 
-/** Filled in along the way, for the access log and the metrics. */
+/** Filled in while the call is handled, for the access log and the metrics. */
 export interface CallRecord {
   readonly startedMs: number;
   way: Way;

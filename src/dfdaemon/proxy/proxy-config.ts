@@ -1,6 +1,7 @@
 /**
- * The `proxy` section of dfget.yaml. Both generations of the original's keys are read: `tcpListen`, `proxies`,
- * `hijackHTTPS` of the first, `server`, `rules`, `prefetch` of the second; `proxySettings` folds them into one form.
+ * The `proxy` section of dfget.yaml. It accepts the keys of both generations of the original: `tcpListen`, `proxies`,
+ * `hijackHTTPS` of the first and `server`, `rules`, `prefetch` of the second. `proxySettings` merges them into one
+ * form.
  */
 import { z } from 'zod';
 import { emptyMeansNone } from '../../core/config/config-schema.ts';
@@ -48,7 +49,7 @@ const listenAt = {
 export const proxyConfig = section({
   enable: z.boolean().default(true),
   tcpListen: section(listenAt),
-  /** Second generation's name of the listener. */
+  /** The second generation's name of the listener. */
   server: section({
     ip: z.string().optional(),
     port: port.optional(),
@@ -163,10 +164,10 @@ export type WhiteListEntry = ProxyConfig['whiteList'][number];
 export type InterceptedHost = NonNullable<ProxyConfig['hijackHTTPS']>['hosts'][number];
 
 export interface Listen {
-  /** Address; where a namespace is named, a numeric one. */
+  /** An address; with a namespace it must be numeric. */
   readonly host: string;
   readonly port: Port;
-  /** Path of a network namespace, as `ip netns` keeps them below /run/netns. */
+  /** The path of a network namespace; `ip netns` keeps them below /run/netns. */
   readonly namespace: string | undefined;
 }
 
@@ -178,7 +179,7 @@ export interface ProxySettings {
   readonly rules: readonly RuleConfig[];
   readonly mirror: {
     readonly url: string;
-    /** Undefined: for clients of this host. */
+    /** Undefined means: for clients on this host. */
     readonly dynamic: boolean | undefined;
     readonly registries: readonly string[];
     readonly certs: readonly string[];
@@ -197,7 +198,7 @@ export interface ProxySettings {
     | undefined;
 }
 
-/** One form for both generations; where both are written the first generation's key wins, as it is the documented one. */
+/** Merges both generations into one form; where both are given the first generation's key wins, because it is the documented one. */
 export function proxySettings(config: ProxyConfig): ProxySettings {
   const { registryMirror, server, hijackHTTPS } = config;
   return {
@@ -236,7 +237,7 @@ function interceptionOf(
     return { cert: hijack.cert, key: hijack.key, hosts: hijack.hosts, sni };
   }
   if (server.caCert === undefined || server.caKey === undefined) return undefined;
-  // the second generation intercepts every CONNECT as soon as it has an authority
+  // the second generation intercepts every CONNECT once an authority is configured
   const everyHost = { regx: '.*', insecure: false, certs: [] };
   return { cert: server.caCert, key: server.caKey, hosts: hijack?.hosts.length ? hijack.hosts : [everyHost], sni };
 }

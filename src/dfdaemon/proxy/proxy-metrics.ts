@@ -24,7 +24,7 @@ export class ProxyMetrics {
 
   readonly #client: ClientMetrics | undefined;
 
-  /** @param client gets the same values, for dashboards of the client in Rust. */
+  /** @param client gets the same values, for dashboards of the Rust client. */
   constructor(registry: Registry, client?: ClientMetrics) {
     this.#client = client;
     const registers = [registry];
@@ -52,7 +52,7 @@ export class ProxyMetrics {
     });
   }
 
-  /** Returns what ends the running request. */
+  /** Counts a request as running; call the result when it ends. */
   begin(method: string): (record: CallRecord) => void {
     const labels = { method: knownMethods.has(method) ? method : 'OTHER' };
     this.#requests.inc(labels);
@@ -74,7 +74,7 @@ export class ProxyMetrics {
     this.#sources.inc({ source }, bytes);
   }
 
-  /** Counted once, however many readers of one download hand it in. */
+  /** Counts a receipt once, even when several readers of one download report it. */
   receipt(receipt: Receipt): void {
     if (this.#counted.has(receipt)) return;
     this.#counted.add(receipt);

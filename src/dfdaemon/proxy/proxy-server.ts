@@ -1,8 +1,9 @@
 /**
  * The HTTP proxy of a dfdaemon: registry mirror, forward proxy and CONNECT on one port.
  *
- * ProxyServer owns the listener and what lives as long as it; RequestHandler decides the way of a request, PeerAnswers,
- * Manifests and forwardDirectly answer it, Tunnels does CONNECT. Nothing but this room knows about HTTP clients.
+ * ProxyServer owns the listener and everything with the same lifetime. RequestHandler decides how a request is
+ * answered; PeerAnswers, Manifests and forwardDirectly answer it; Tunnels handles CONNECT. No other directory knows
+ * about HTTP clients.
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
@@ -49,31 +50,31 @@ import { Upstream } from './wire/upstream.ts';
 
 export interface ProxyServerOptions {
   readonly config: ProxyConfig;
-  /** What this cluster leaves out of every URL. */
+  /** Query parameters that this cluster removes from every URL. */
   readonly filteredQueryParams: readonly string[];
   readonly engine: TaskOpener;
   readonly sources: Origins;
   readonly egress?: EgressRules | undefined;
   readonly trust?: TrustOptions | undefined;
-  /** What is known of other nodes; undefined: there are none. */
+  /** What is known of other nodes; undefined when there are none. */
   readonly swarm?: { readonly exists: boolean } | undefined;
-  /** Where layers that clients push are kept; undefined: nowhere. */
+  /** Where layers that clients push are kept; undefined when they are not kept. */
   readonly pushed?: PushedContent | undefined;
-  /** What origins told other nodes. */
+  /** Proofs of access that other nodes got from origins. */
   readonly shared: SharedProofs;
   readonly registry: Registry;
   readonly clientMetrics?: ClientMetrics;
   readonly logger: Logger;
-  /** Where the authority for interception is kept: `<stateDir>/proxy-ca`. */
+  /** The directory for the interception authority: `<stateDir>/proxy-ca`. */
   readonly stateDir: string;
-  /** Memory for content on its way to clients that sendfile does not serve. */
+  /** Memory for content that is sent to clients without sendfile. */
   readonly bodyMemory?: BodyMemory | undefined;
-  /** Address shown to clients. */
+  /** The address shown to clients. */
   readonly serverIp: string;
   readonly doors?: DoorsConfig | undefined;
-  /** What is on the disk; undefined: nothing of it is known. */
+  /** The content on disk; undefined when it cannot be looked up. */
   readonly stored?: StoredContent | undefined;
-  /** Where the door for clients of S3 listens; undefined: it is closed. */
+  /** Where the S3 door listens; undefined when it is closed. */
   readonly s3Door?: { readonly host: string; readonly port: number } | undefined;
 }
 
@@ -114,7 +115,7 @@ export class ProxyServer implements Closable {
     });
   }
 
-  /** Reads certificates; listens only from `start` on. Throws CONFIG_INVALID for a file that cannot be used. */
+  /** Reads the certificates; the proxy listens only after `start`. Throws CONFIG_INVALID for a file that cannot be used. */
   static async create(options: ProxyServerOptions): Promise<ProxyServer> {
     const { config, logger } = options;
     const settings = proxySettings(config);
@@ -213,7 +214,7 @@ export class ProxyServer implements Closable {
     for (const listener of this.#sniListeners) await listener.start();
   }
 
-  /** The rules of this configuration decide from the next request on; everything else stays as it was at the start. */
+  /** Applies the rules of this configuration from the next request on; all other settings stay as they were at the start. */
   useRules(config: ProxyConfig): void {
     this.#rules.replace(proxySettings(config).rules);
   }
@@ -227,7 +228,7 @@ export class ProxyServer implements Closable {
     return this.#sniListeners.map(({ port }) => port);
   }
 
-  /** Ports of this host's addresses: those in other namespaces are not among them. */
+  /** Ports at this host's addresses; those in other network namespaces are not included. */
   get ownPorts(): readonly { readonly port: number; readonly address: string }[] {
     const listeners = [{ listen: this.#settings.listen, port: this.port }, ...this.#sniListeners];
     return listeners.flatMap(({ listen, port }) =>
@@ -240,7 +241,7 @@ export class ProxyServer implements Closable {
     return this.#closing;
   }
 
-  /** No new connections; answers in flight may end within the deadline, then everything is cut. */
+  /** Accepts no new connections, lets running answers finish until the deadline, then cuts everything. */
   async #close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -301,12 +302,12 @@ function peerAnswers(
   });
 }
 
-/** Origins whose word about a blob is believed: the operator has named them. */
+/** Origins whose statements about a blob are trusted, because the operator has configured them. */
 function trustedRegistries(mirror: ProxySettings['mirror']): ReadonlySet<string> {
   return new Set([mirror.url, ...mirror.registries].map((registry) => registryBase(registry).origin));
 }
 
-/** TLS without CONNECT has no place for a name and a password, and would be a way around them. */
+/** TLS without CONNECT has no place for a name and a password, so it would bypass the sign-in. */
 function requireNoSignInBySni({ basicAuth, interception }: ProxySettings): void {
   if (basicAuth === undefined || !interception?.sni.length) return;
   throw new DragonflyError('CONFIG_INVALID', 'proxy.basicAuth cannot be asked of the clients of hijackHTTPS.sni', {

@@ -1,8 +1,9 @@
 /**
- * From a client's request to the way it is answered.
+ * Decides how a client's request is answered.
  *
- * Checks, in order: rate, address, sign-in, target, white list, a free slot. Then: manifests of registries are revalidated,
- * what a rule names (or, for a mirror, any blob) goes through the peers, everything else is plainly forwarded.
+ * The checks, in order: rate, address, sign-in, target, white list, a free slot. After that, manifests of registries
+ * are revalidated, requests that match a rule (on a mirror: all blobs) go through the peers, and all others are simply
+ * forwarded.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -31,12 +32,12 @@ import { Slots } from './slots.ts';
 import type { Upstream } from './wire/upstream.ts';
 import type { Trust } from '../source/trust-store.ts';
 
-/** The host inside an intercepted tunnel; its client was checked when the tunnel was opened. */
+/** The host inside an intercepted tunnel. Its client was checked when the tunnel was opened. */
 export interface TunnelTarget {
   readonly host: string;
   readonly port: number;
   readonly trust: Trust;
-  /** The client is in another network namespace: its loopback is not ours. */
+  /** True when the client is in another network namespace, so that its loopback is not ours. */
   readonly foreign?: boolean;
 }
 
@@ -51,16 +52,16 @@ export interface RequestHandlerOptions {
   readonly upstream: Upstream;
   readonly manifests: Manifests;
   readonly peers: PeerAnswers;
-  /** Undefined: they are only passed on. */
+  /** Undefined when pushes are only passed on. */
   readonly pushes: Pushes | undefined;
-  /** Paths of this port that stand for services on the internet. */
+  /** Paths on this port that stand for services on the internet. */
   readonly doors: readonly Door[];
   readonly metrics: ProxyMetrics;
   readonly logger: Logger;
-  /** Name of this proxy in Via headers; a request that carries it has come back to us. */
+  /** This proxy's name in Via headers; a request that carries it has come back to us. */
   readonly pseudonym: string;
   readonly ownPort: () => number;
-  /** Clients are in another network namespace: their loopback is not ours. */
+  /** True when clients are in another network namespace, so that their loopback is not ours. */
   readonly foreignClients: boolean;
 }
 
@@ -70,7 +71,7 @@ export class RequestHandler {
   readonly #options: RequestHandlerOptions;
   readonly #slots: Slots;
   readonly #rate: RateLimiter;
-  /** One for each request: signals derived from a common one would outlive their requests. */
+  /** One controller per request, because signals derived from a common one would outlive their requests. */
   readonly #running = new Set<AbortController>();
 
   constructor(options: RequestHandlerOptions) {
@@ -83,13 +84,13 @@ export class RequestHandler {
     return this.#running.size;
   }
 
-  /** Ends every request that is being answered. */
+  /** Aborts every request that is being answered. */
   stop(): void {
     for (const controller of this.#running) controller.abort(new DOMException('the proxy is stopping', 'AbortError'));
     this.#options.pushes?.[Symbol.dispose]();
   }
 
-  /** Answers in every case; never rejects. @param tunnel the intercepted tunnel the request came through. */
+  /** Always answers and never rejects. @param tunnel the intercepted tunnel that the request came through. */
   async handle(request: IncomingMessage, response: ServerResponse, tunnel?: TunnelTarget): Promise<void> {
     const { metrics } = this.#options;
     const record = newRecord();
@@ -98,7 +99,7 @@ export class RequestHandler {
     response.once('close', () => {
       if (!response.writableFinished) controller.abort(new DOMException('the client has gone', 'AbortError'));
     });
-    response.on('error', () => undefined); // 'close' follows and is handled
+    response.on('error', () => undefined); // 'close' follows and is handled there
     this.#running.add(controller);
     try {
       await this.#answer(request, response, { tunnel, record, signal: controller.signal });
@@ -107,7 +108,7 @@ export class RequestHandler {
       try {
         answerError(response, record.error, { kind: kindOf(request, tunnel), type: 'proxy' });
       } catch {
-        response.destroy(); // fields that were set before cannot be said either
+        response.destroy(); // the fields set before this cannot be sent either
       }
     } finally {
       this.#running.delete(controller);
@@ -176,8 +177,8 @@ export class RequestHandler {
   async #route(call: ClientCall): Promise<void> {
     const { peers, manifests, upstream } = this.#options;
     const { request, url, kind, options } = call;
-    const exact = isExact(call); // otherwise nobody but the origin itself can tell what is meant
-    // A body or another protocol is for the origin, too.
+    const exact = isExact(call); // otherwise only the origin itself can tell what is meant
+    // A request with a body, or for another protocol, must go to the origin as well.
     const plain = isEquivalent(call) && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
     const path = exact ? registryPath(url.pathname) : undefined;
     const reads = exact && plain && (request.method === 'GET' || request.method === 'HEAD');
@@ -265,7 +266,7 @@ export class RequestHandler {
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
-/** What was stored of a URL, and of those the answer names on the same host, may be another thing now (RFC 9111 §4.4). */
+/** The content stored for this URL, and for the URLs that the answer names on the same host, may have changed (RFC 9111 §4.4). */
 function noteChange({ url }: ClientCall, { statusCode = 502, headers }: IncomingMessage, peers: PeerAnswers): void {
   if (statusCode >= 400) return;
   for (const text of ['', headers.location, headers['content-location']]) {
@@ -276,15 +277,15 @@ function noteChange({ url }: ClientCall, { statusCode = 502, headers }: Incoming
 }
 
 /**
- * podman and CRI-O ping a mirror before they tell it, by the path, which registry they mean. The configured one being
- * away says nothing about that.
+ * podman and CRI-O ping a mirror before their path tells which registry they mean, so the ping must succeed even when
+ * the configured registry is away.
  */
 function answerPing(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': 2 });
   response.end('{}');
 }
 
-/** Undefined when the client may use the proxy; also for CONNECT. */
+/** Undefined when the client may use the proxy. Used for CONNECT as well. */
 export function signInRefusal(
   guard: AccessGuard,
   request: IncomingMessage,

@@ -1,12 +1,10 @@
-/**
- * The `X-Dragonfly-*` headers of a request: read, checked, and taken out before anything is forwarded.
- */
+/** The `X-Dragonfly-*` headers of a request: read, validated, and removed before anything is forwarded. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { DragonflyError } from '../../core/errors.ts';
 import { minPieceLengthBytes } from '../../core/piece-layout.ts';
 import { parseBytes } from '../../core/units.ts';
 
-/** What one request says about its handling; undefined means the configuration decides. */
+/** What one request says about how it is handled; undefined means that the configuration decides. */
 export interface RequestOptions {
   readonly registry: string | undefined;
   readonly usePeers: boolean | undefined;
@@ -23,7 +21,7 @@ export interface RequestOptions {
 const prefix = 'x-dragonfly-';
 const maxTextLength = 1024;
 
-/** Throws INVALID_ARGUMENT for a value that cannot be meant, PERMISSION_DENIED for what only the local socket may ask. */
+/** Throws INVALID_ARGUMENT for an invalid value, and PERMISSION_DENIED for a value that only the local socket may use. */
 export function readRequestOptions(header: IncomingHttpHeaders): RequestOptions {
   const text = (name: string): string | undefined => {
     const value = header[prefix + name];

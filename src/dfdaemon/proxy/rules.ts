@@ -4,7 +4,7 @@ import { compilePattern, type Pattern } from '../../core/pattern.ts';
 import type { RuleConfig, WhiteListEntry } from './proxy-config.ts';
 
 export interface RuleVerdict {
-  /** Through the peers; otherwise plainly forwarded, to `url` all the same. */
+  /** True when the request goes through the peers; otherwise it is simply forwarded, to `url` in both cases. */
   readonly peers: boolean;
   readonly url: URL;
   readonly filteredQueryParams: readonly string[] | undefined;
@@ -17,7 +17,7 @@ export class ProxyRules {
     this.replace(rules);
   }
 
-  /** From the next request on. */
+  /** Takes effect from the next request on. */
   replace(rules: readonly RuleConfig[]): void {
     this.#rules = rules.flatMap((config) => {
       const text = config.regx ?? config.regex;
@@ -25,7 +25,7 @@ export class ProxyRules {
     });
   }
 
-  /** Undefined when no rule matches: plainly forwarded as it came. */
+  /** Undefined when no rule matches; then the request is forwarded unchanged. */
   match(url: URL): RuleVerdict | undefined {
     const { href } = url;
     for (const { config, expression } of this.#rules) {
@@ -40,7 +40,7 @@ export class ProxyRules {
   }
 }
 
-/** A redirect with a slash replaces inside the whole URL, one without is a new host; TLS is switched on afterwards. */
+/** A redirect with a slash is a replacement inside the whole URL, one without is a new host. TLS is switched on afterwards. */
 function rewritten(url: URL, config: RuleConfig, expression: Pattern): URL {
   let result = new URL(url);
   const { redirect } = config;
@@ -66,7 +66,7 @@ export class WhiteList {
     }));
   }
 
-  /** The first entry whose host is equal or whose expression matches decides by its ports; undefined: the list is empty. */
+  /** The first entry whose host is equal, or whose expression matches, decides by its ports. Undefined when the list is empty. */
   allows(hostname: string, port: number): boolean | undefined {
     if (this.#entries.length === 0) return undefined;
     for (const { config, expression } of this.#entries) {

@@ -1,4 +1,4 @@
-/** Limits how many pieces of work run at once. The others wait in order, each for as long as it can afford. */
+/** Limits how many pieces of work run at once. The others queue, each for as long as its caller is willing to wait. */
 import { proxyLimits } from './limits.ts';
 import { onAbort } from '../../core/process/lifecycle.ts';
 
@@ -8,13 +8,13 @@ export class Slots {
   readonly #waiting = new Set<() => void>();
   #taken = 0;
 
-  /** @param limit 0 sets no bound. @param queueLength how many may wait. */
+  /** @param limit 0 means no limit. @param queueLength how many may wait. */
   constructor(limit: number, queueLength: number = proxyLimits.queueLength) {
     this.#queueLength = queueLength;
     this.#limit = limit === 0 ? Infinity : limit;
   }
 
-  /** True when a slot was taken; the caller gives it back by `release`. @param waitMs Infinity: until the signal aborts. */
+  /** True when a slot was taken; the caller returns it with `release`. @param waitMs Infinity: until the signal aborts. */
   async take(waitMs: number, signal: AbortSignal): Promise<boolean> {
     if (this.#taken < this.#limit) {
       this.#taken += 1;
@@ -22,7 +22,7 @@ export class Slots {
     }
     if (this.#waiting.size >= this.#queueLength || signal.aborted) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const turn = (): void => resolve(true); // the slot of the one that ended is handed over
+    const turn = (): void => resolve(true); // the slot passes directly from the work that ended
     const giveUp = (): void => {
       if (this.#waiting.delete(turn)) resolve(false);
     };

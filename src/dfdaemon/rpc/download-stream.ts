@@ -17,33 +17,33 @@ import { apartFromRestricted, withOwnIdentity } from '../task/own-identity.ts';
 import type { DownloadRequest, FinishedPiece, OpenTask } from '../task/open-task.ts';
 import { startedResponse, toDownloadRequest, toPiece, toReceiptMessage } from './messages.ts';
 
-/** Longest time a timer can wait; a download without a deadline of its own gets this one, 24 days. */
+/** The longest time a timer can wait, 24 days; a download without a deadline gets this one. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
-/** Often enough for a caller that shows how far a download is. */
+/** Short enough for a caller that shows the progress of a download. */
 const gatherMs = 50;
 const maxGathered = 256;
 
-/** What a scheduler asks for, with what this node has to show its origin; the same where it has nothing. */
+/** Adds the credentials that this node has for the origin to a request that a scheduler asks for; returns it unchanged when the node has none. */
 export type Lend = (request: DownloadRequest) => Promise<DownloadRequest>;
 
 export interface DownloadStreamOptions {
   readonly engine: TaskEngine;
   readonly store: TaskStore;
   readonly hostId: string;
-  /** What the operator leaves out of URLs. */
+  /** Query parameters that the operator removes from URLs. */
   readonly filteredQueryParams: readonly string[];
   /** Bytes per second. */
   readonly rateLimit?: number | undefined;
-  /** The scheduler that asks for the download. */
+  /** The scheduler that asked for the download. */
   readonly scheduler?: string | undefined;
   readonly entitlement: Entitlement;
   readonly lend: Lend;
-  /** The caller takes several pieces in one message. */
+  /** True when the caller accepts several pieces in one message. */
   readonly gatherPieces?: boolean;
-  /** Called before the first message when this node holds everything asked for already. */
+  /** Called before the first message when this node already holds everything that was asked for. */
   readonly onLocal?: (taskId: string) => Promise<void>;
-  /** Places the finished content; absent where callers may not name paths. */
+  /** Writes the finished content to its output; absent when callers may not name paths. */
   readonly placeOutput?: (output: { taskId: string; download: Download; signal: AbortSignal }) => Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export async function* downloadStream(
   options: DownloadStreamOptions,
 ): AsyncGenerator<DownloadTaskResponse> {
   const { store, hostId, filteredQueryParams, rateLimit, scheduler, onLocal, placeOutput } = options;
-  // A call from another node is the scheduler's: peers wait for the pieces, whatever becomes of the scheduler.
+  // A call from another node stands for the scheduler's: peers wait for the pieces even if the scheduler goes away.
   const caller = asker(context.caller, download?.remoteIp);
   const asked = {
     ...toDownloadRequest(download, caller, filteredQueryParams),
@@ -62,7 +62,7 @@ export async function* downloadStream(
     rateLimit,
     scheduler,
   };
-  const decided = caller.kind === 'member'; // where the user's request came in
+  const decided = caller.kind === 'member'; // the block list was already checked where the user's request came in
   if (decided && download) requireNameOf(download);
   const request = decided ? await options.lend(asked) : withOwnIdentity(asked, { filteredQueryParams, headers: true });
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
@@ -77,7 +77,7 @@ export async function* downloadStream(
     peerId,
     response,
   });
-  // The protocol sends the length first; content of unknown length has to end before it can be sent.
+  // The protocol sends the length first, so content of unknown length has to be complete before anything can be sent.
   if (task.contentLengthBytes === undefined) await task.finished;
   const gathers = options.gatherPieces === true && download?.needPieceContent !== true;
   let toldLength = task.contentLengthBytes;
@@ -102,7 +102,7 @@ export async function* downloadStream(
   if (context.callerHasSwarm) yield message({ $case: 'receipt', value: toReceiptMessage(receipt) });
 }
 
-/** Pieces that come within so long of the last ones are kept for the next; those that are kept at the end are the last. */
+/** Groups pieces: those that arrive shortly after a group go into the next one, and the last group goes out at the end. */
 export async function* gathered<T>(pieces: AsyncIterable<T>, withinMs: number): AsyncGenerator<readonly [T, ...T[]]> {
   let kept: T[] = [];
   let toldMs = Number.NEGATIVE_INFINITY;
@@ -119,7 +119,7 @@ export async function* gathered<T>(pieces: AsyncIterable<T>, withinMs: number): 
   if (first !== undefined) yield [first, ...more];
 }
 
-/** Not every scheduler looks at what hosts register with it. */
+/** Not every scheduler validates what hosts register with it. */
 function requireNameOf({ enableTaskIdBasedBlobDigest: blobDigestAsId, ...download }: Download): void {
   const why = misnomer(undefined, { ...download, blobDigestAsId });
   if (why !== undefined)
@@ -128,13 +128,13 @@ function requireNameOf({ enableTaskIdBasedBlobDigest: blobDigestAsId, ...downloa
 
 interface Permitted extends AsyncDisposable {
   readonly task: OpenTask;
-  /** Those the caller may have, when he may have them. */
+  /** The pieces that the caller may have, once it is known that he may have them. */
   readonly pieces: AsyncIterable<FinishedPiece>;
 }
 
 /**
- * What others got with their credentials is for this caller, too, when its origin says so. An origin that has something else
- * under this name is asked for that.
+ * Content that others got with their credentials is given to this caller only if its origin allows it. When the origin
+ * has other content under this name, that content is downloaded.
  */
 async function openPermitted(
   request: DownloadRequest,
@@ -144,7 +144,7 @@ async function openPermitted(
   await using opened = new AsyncDisposableStack();
   const task = opened.use(await engine.open(request, signal));
   const { taskId } = task;
-  // What the origin sends to this very request needs no other word.
+  // Content that the origin sends in answer to this very request needs no further permission.
   const isOwn = engine.asksFor(taskId, request);
   const isOpen = async (piece: FinishedPiece): Promise<boolean> =>
     (isOwn && piece.traffic === 'origin') ||
@@ -173,13 +173,13 @@ async function* permitted(
   }
 }
 
-/** @param remoteIp of whom the caller asks for: a scheduler on this machine asks for peers that are elsewhere. */
+/** @param remoteIp of the client on whose behalf the caller asks: a scheduler on this machine asks for peers elsewhere. */
 export function asker(caller: Caller, remoteIp: string | undefined): Caller {
   if (caller.kind === 'local' || remoteIp === undefined) return caller;
   return { ...caller, onThisMachine: caller.onThisMachine && isOwnAddress(remoteIp) };
 }
 
-/** One piece at a time is in memory: the stream's back-pressure holds the next one back. */
+/** Only one piece at a time is in memory: the stream's back-pressure delays the next one. */
 export function readPiece(store: TaskStore, taskId: string, piece: FinishedPiece): Buffer {
   using open = store.get(taskId)?.openPiece(piece.number);
   if (!open) throw new DragonflyError('PIECE_UNAVAILABLE', `task ${taskId} was removed while it was read`);

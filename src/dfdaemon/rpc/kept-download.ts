@@ -1,4 +1,4 @@
-/** A download of imported content of either kind, for a reader or as a replica. */
+/** Downloads imported content of either kind, for a reader or as a replica. */
 import { DragonflyError } from '../../core/errors.ts';
 import { deadlineSignal } from '../../core/process/lifecycle.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -11,7 +11,7 @@ import { readPiece } from './download-stream.ts';
 import { toPiece } from './messages.ts';
 import type { ServiceOptions } from './services.ts';
 
-/** Of a whole download when the request names no time. */
+/** The deadline of a whole download when the request names none. */
 const downloadTimeoutMs = 2 * 3_600_000;
 
 export interface KeptDownload {
@@ -28,7 +28,7 @@ export interface KeptDownload {
   readonly timeout: { readonly seconds: number; readonly nanos: number } | undefined;
 }
 
-/** First how long the content is, then each piece as it lands. */
+/** First the length of the content, then each piece as it arrives. */
 export type KeptNews = { readonly hostId: string; readonly taskId: string; readonly peerId: string } & (
   { readonly contentLength: number } | { readonly piece: Piece }
 );
@@ -67,7 +67,7 @@ export async function* keptDownload(
   await kept.held(taskId, facts, { persistent });
   if (digest !== undefined) await kept.requireDigest(taskId, digest, signal);
   if (outputPath === undefined) return;
-  // An output shares nothing with content that has to stay as it is, unless that is wanted.
+  // An output shares no blocks with content that must stay unchanged, unless that is requested.
   const place = { caller, overwrite, forceHardLink, mayLink: forceHardLink, signal, roots };
   await placeOutput(kept.require(taskId), outputPath, place);
 }
@@ -76,7 +76,7 @@ export function msOf(duration: { readonly seconds: number; readonly nanos: numbe
   return duration && Math.min(duration.seconds * 1000 + duration.nanos / 1e6, importLimits.longestTimeoutMs);
 }
 
-/** Only programs of this node name paths. */
+/** Only programs on this node may name paths. */
 export function refuseOutput(outputPath: string | undefined): void {
   if (outputPath === undefined) return;
   throw new DragonflyError('PERMISSION_DENIED', 'an output path is only accepted on the unix socket of this node');

@@ -1,4 +1,4 @@
-/** Calls of local tools besides downloads: verify and export stored tasks, show receipts. Unix socket only. */
+/** Calls by local tools other than downloads: verifying and exporting stored tasks, showing receipts. Served on the Unix socket only. */
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { DragonflyError } from '../../core/errors.ts';
@@ -127,7 +127,7 @@ async function* exportTask(
   }
 }
 
-/** Without a question to its origin content that was given to credentials is for whoever could read the store anyhow. */
+/** Content that an origin gave to credentials can be exported without asking the origin only by callers who could read the store anyway. */
 function requireOwner(task: StoredTask, caller: Caller): void {
   const uid = caller.kind === 'local' ? caller.uid : undefined;
   if (!task.restricted || uid === 0 || (uid !== undefined && uid === process.geteuid?.())) return;

@@ -1,4 +1,4 @@
-/** Between the messages of the protocol and the values of this daemon. */
+/** Converts between the messages of the protocol and the values of this daemon. */
 import { DragonflyError } from '../../core/errors.ts';
 import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
 import { pieceSpan, piecesOfRange } from '../../core/piece-layout.ts';
@@ -12,7 +12,7 @@ import type {
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { DownloadRequest, FinishedPiece, OpenTask, Receipt } from '../task/open-task.ts';
 
-/** @param operatorParams query parameters left out of every URL, beside those the request or the default names. */
+/** @param operatorParams query parameters removed from every URL, in addition to those that the request or the default names. */
 export function toDownloadRequest(
   download: Download | undefined,
   caller: Caller,

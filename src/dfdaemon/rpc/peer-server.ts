@@ -1,4 +1,4 @@
-/** Builds the gRPC server for other nodes, with caller identification and TLS; it does not listen yet. */
+/** Builds the gRPC server for other nodes, with caller identification and TLS. It does not listen yet. */
 import { hostPort } from '../../core/net/host-port.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { swarmFeature } from '../../rpc/features.ts';
@@ -13,9 +13,9 @@ import { recognizeMember } from './recognize-member.ts';
 export interface PeerServerOptions {
   readonly logger: Logger;
   readonly tls: ServerTls | undefined;
-  /** Address other nodes dial. */
+  /** The address that other nodes dial. */
   readonly ip: string;
-  /** The manager has given this node a certificate. */
+  /** True when the manager has given this node a certificate. */
   readonly certified: boolean;
   readonly controlPlane: ControlPlane;
   readonly pieceServer: PieceServer;

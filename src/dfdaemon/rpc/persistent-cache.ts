@@ -1,4 +1,4 @@
-/** The calls about imported content: by programs of this node (Download), and by schedulers (Upload). */
+/** The calls about persistent cache tasks: by programs on this node (Download), and by schedulers (Upload). */
 import type { CallContext } from '../../rpc/call-context.ts';
 import { fromKeptContent } from '../../rpc/fields/kept-content.ts';
 import type { PersistentCacheTask } from '../../../gen/common/v2/common.ts';
@@ -125,7 +125,7 @@ async function* download(
   }
 }
 
-/** Extensions are for those who know them. */
+/** Extensions are only sent to callers that know them. */
 function toCaller(task: PersistentCacheTask, extended: boolean): PersistentCacheTask {
   return extended ? task : { ...task, kept: undefined };
 }

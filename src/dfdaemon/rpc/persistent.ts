@@ -1,4 +1,4 @@
-/** The calls about persistent tasks: by programs of this node (Download), and by schedulers (Upload). */
+/** The calls about persistent tasks: by programs on this node (Download), and by schedulers (Upload). */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { redact } from '../../core/redact.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -107,7 +107,7 @@ export function persistentLocal(persistent: PersistentTasks): Required<Pick<Loca
   };
 }
 
-/** From the nodes that hold it, or from the store as any other content there is: once for the cluster, then. */
+/** Reads from the nodes that hold it, or from the store like any other content, and then only once for the cluster. */
 async function* read(
   request: DownloadPersistentTaskRequest,
   context: CallContext,
@@ -122,7 +122,7 @@ async function* read(
   try {
     const wanted = { ...request, persistent: false, taskId: facts.taskId, facts, isGiven: true };
     for await (const news of keptDownload(wanted, context, options)) {
-      // Told when there is something: until then it may come from elsewhere.
+      // The length is sent with the first piece, because until then the content may still come from elsewhere.
       if (!('piece' in news) && facts.contentLengthBytes > 0) continue;
       const { hostId, taskId, peerId } = news;
       if (!began) yield toMessage({ hostId, taskId, peerId, contentLength: facts.contentLengthBytes });
@@ -187,7 +187,7 @@ function requirePersistent({ kept }: ServiceOptions, taskId: string): StoredTask
   throw new DragonflyError('NOT_FOUND', `persistent task ${taskId} is not on this node`);
 }
 
-/** Extensions are for those who know them. */
+/** Extensions are only sent to callers that know them. */
 function toCaller(task: PersistentTask, extended: boolean): PersistentTask {
   return extended ? task : { ...task, kept: undefined };
 }
@@ -211,7 +211,7 @@ function storageOf(storage: ObjectStorage | undefined): Readonly<Record<string, 
   return { ...storage };
 }
 
-/** The border has looked at it. */
+/** The value was already validated at the border. */
 function modeOf(write: string): WriteMode {
   return write === '' ? 'through' : (write as WriteMode);
 }

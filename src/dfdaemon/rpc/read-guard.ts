@@ -1,7 +1,8 @@
 /**
- * To whom pieces go. Most content is open to every node. What an origin gave to credentials goes to hosts that a scheduler has sent for it: they show its
- * ticket with SyncPieces, and are told a name by which the piece port knows the task, so that nobody gets anything who has but the id, or the URL it is
- * computed from. Content of this machine's loopback goes nowhere else.
+ * Who may get pieces. Most content is open to every node. Content that an origin gave to credentials goes only to hosts
+ * that a scheduler has sent for it: they present its ticket with SyncPieces and get a name by which the piece port
+ * knows the task. So knowing the id, or the URL it is computed from, is not enough. Content from this machine's
+ * loopback goes nowhere else.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -20,7 +21,7 @@ export interface ReadGuardOptions {
   readonly store: TaskStore;
   readonly controlPlane: ControlPlane;
   readonly nodeLocal: NodeLocal;
-  /** By the operator's choice nobody needs a ticket. */
+  /** True when the operator has decided that nobody needs a ticket. */
   readonly openToAll: boolean;
 }
 
@@ -40,7 +41,7 @@ export class ReadGuard {
     this.#options = options;
   }
 
-  /** What this child may hear of. Throws PERMISSION_DENIED. */
+  /** The task as far as this child may know of it. Throws PERMISSION_DENIED. */
   async taskFor(asked: Asked, caller: Caller): Promise<StoredTask | undefined> {
     const { store, nodeLocal } = this.#options;
     const task = store.get(asked.taskId);
@@ -52,7 +53,7 @@ export class ReadGuard {
     });
   }
 
-  /** Access name at the piece port, given to children that may read the task; undefined: its id is enough. */
+  /** The access name at the piece port, given to children that may read the task. Undefined when the id is enough. */
   nameOf(task: StoredTask): string | undefined {
     if (this.#isOpen(task)) return undefined;
     const name = createHmac('sha256', this.#key).update(task.id).digest('hex');
@@ -60,7 +61,7 @@ export class ReadGuard {
     return name;
   }
 
-  /** @param name by which a child asks the piece port. */
+  /** @param name that a child presents at the piece port. */
   find(name: string, address: string): StoredTask | undefined {
     const { store, nodeLocal } = this.#options;
     const told = this.#told.get(name);
@@ -69,7 +70,7 @@ export class ReadGuard {
     return isOwnAddress(address) || !nodeLocal.means(task.identity.url) ? task : undefined;
   }
 
-  /** Schedulers of the original issue no tickets; the children they send could never be served. */
+  /** Schedulers of the original issue no tickets, so the children they send could never be served otherwise. */
   #isOpen(task: StoredTask): boolean {
     const { openToAll, controlPlane } = this.#options;
     return !task.restricted || openToAll || controlPlane.hasKeylessScheduler;
@@ -79,7 +80,7 @@ export class ReadGuard {
     const key = ticketKey(ticket, { taskId, hostId });
     if (key === undefined) return false;
     const { controlPlane } = this.#options;
-    // A scheduler that has just started may send a child before it is heard here.
+    // A scheduler that has just started may send a child before its key has arrived here.
     if (controlPlane.roleOfKey(key) === undefined) await withDeadline(controlPlane.news, daemonLimits.newKeyMs);
     return controlPlane.roleOfKey(key) === 'scheduler';
   }

@@ -1,4 +1,7 @@
-/** Identifies the caller of the port for other nodes: by certificate, else by the key of a service, else by the known address of a service without a key. */
+/**
+ * Identifies the caller of the port for other nodes: by certificate, otherwise by the key of a service, otherwise by the known
+ * address of a service without a key.
+ */
 import { withDeadline } from '../../core/process/lifecycle.ts';
 import type { Caller, Member } from '../../rpc/server/caller.ts';
 import { provenKey } from '../../rpc/control-key.ts';
@@ -6,7 +9,7 @@ import { recognizeByCertificate, type CallerFacts } from '../../rpc/rights.ts';
 import type { ControlPlane, ControlRole } from '../cluster/control-plane.ts';
 import { daemonLimits } from '../limits.ts';
 
-/** A scheduler gives work to the nodes of its own cluster. */
+/** A scheduler may give work only to nodes of its own cluster. */
 function isForeign({ role, clusterId = 0 }: Member, controlPlane: ControlPlane): boolean {
   return role === 'scheduler' && controlPlane.clusterId !== 0 && clusterId !== controlPlane.clusterId;
 }

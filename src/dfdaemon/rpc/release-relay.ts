@@ -1,11 +1,11 @@
-/** manager.v2.ManagerReleases on the socket of this node: programs need neither the address of a manager nor credentials for it. */
+/** Relays manager.v2.ManagerReleases on this node's socket, so that programs need neither the address of a manager nor credentials for it. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { ManagerClient } from '../../rpc/manager-client.ts';
 import type { Caller } from '../../rpc/server/caller.ts';
 import type { Handlers } from '../../rpc/server/server.ts';
 import { ManagerReleasesDefinition } from '../../../gen/manager/v2/release.ts';
 
-/** The manager asks the schedulers after every task of a version. */
+/** Long, because the manager asks the schedulers about every task of a version. */
 const publishTimeoutMs = 60_000;
 
 export interface ReleaseRelayOptions {

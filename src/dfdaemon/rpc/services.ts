@@ -37,7 +37,7 @@ export interface ServiceOptions {
   readonly schedulers: Schedulers;
   readonly sources: Sources;
   readonly hostId: string;
-  /** What the operator leaves out of URLs. */
+  /** Query parameters that the operator removes from URLs. */
   readonly filteredQueryParams: readonly string[];
   readonly uploads: UploadDesk;
   readonly guard: ReadGuard;
@@ -47,13 +47,13 @@ export interface ServiceOptions {
   readonly persistent: PersistentTasks;
   readonly pendingUploads: PendingUploads;
   readonly blockList: BlockList;
-  /** Directories below which outputs may lie; anywhere when there are none. */
+  /** Directories that outputs must lie below; empty means anywhere. */
   readonly outputRoots: readonly string[];
   readonly piecePort: () => PiecePort;
   readonly readHost: () => Promise<Host>;
 }
 
-/** Entries one listing may have; more is refused rather than cut. */
+/** The most entries a listing may have; a longer one is refused rather than truncated. */
 const maxEntries = 100_000;
 
 export function downloadHandlers(options: ServiceOptions): Handlers<typeof DfdaemonDownloadDefinition> {
@@ -76,7 +76,7 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
       return {};
     },
     deleteLocalTask: async ({ taskId }) => {
-      // Its scheduler would send others here for what is gone.
+      // Not quietly: its scheduler would otherwise send others here for a task that is gone.
       removeTask(options, taskId, { quietly: false });
       await schedulers.forgetting(taskId);
       return {};
@@ -102,7 +102,8 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
       }
       const named = context.metadata.get(schedulerHeader)[0]?.toString();
       const scheduler = schedulers.callingScheduler({ named, host: context.peerHost });
-      // Nobody needs the bytes here: nodes take them by SyncPieces and the piece port, where it is known for whom they are.
+      // No caller of this port needs the bytes in the stream: nodes fetch them by SyncPieces and the piece port, which checks who
+      // they are for.
       return downloadStream(download && { ...download, needPieceContent: false }, context, {
         ...options,
         scheduler,
@@ -137,7 +138,7 @@ function requireTask(store: TaskStore, taskId: string): StoredTask {
   return task;
 }
 
-/** Listeners of the store notify everybody else. */
+/** Listeners of the store notify everyone else. */
 function removeTask({ engine, store }: ServiceOptions, taskId: string, removal: Removal): void {
   if (requireTask(store, taskId).persistent)
     throw new DragonflyError('FAILED_PRECONDITION', `task ${taskId} is a replica that has to stay on this node`, {
@@ -181,7 +182,7 @@ async function listEntries(
   return { contentLength: 0, responseHeader: {}, entries };
 }
 
-/** Load of this node, as children of the original weigh their parents by it: the protocol asks for one about every second. */
+/** The load of this node, by which children of the original choose parents; the protocol asks for one report about every second. */
 async function* hostReports(readHost: () => Promise<Host>, { signal }: CallContext): AsyncGenerator<Host> {
   while (!signal.aborted) {
     yield await readHost();

@@ -1,6 +1,7 @@
 /**
- * Tells a child which pieces this node holds, at once and as more land. A child of this implementation gets bitmaps
- * that gather while it is busy; one of the original gets a message per piece it asked for, and the end when it has all.
+ * Tells a child which pieces this node holds, at once and as more arrive. A child of this implementation gets bitmaps,
+ * which accumulate while the child is busy. A child of the original gets one message per requested piece, and the end
+ * of the stream once it has all.
  */
 import type { CallContext } from '../../rpc/call-context.ts';
 import {
@@ -44,20 +45,20 @@ export async function* syncPieces(
   if (!task) throw new DragonflyError('NOT_FOUND', `task ${request.taskId} is not on this node`);
   using news = new News(task, store, context.signal);
   if (!context.callerHasSwarm) {
-    context.accept(); // it waits for this before it looks for other parents
+    context.accept(); // the child waits for this before it looks for other parents
     news.follow(task);
     yield* singlePieces(request, task, news, piecePort);
     return;
   }
   const announcer = options.announcer(task);
-  // While this node is at the origin a child hears of pieces one by one.
+  // While this node fetches from the origin, a child hears of pieces one by one.
   const first = announcer.seeding ? new PieceSet() : task.pieces.clone();
   news.listen(announcer, request.hostId);
   news.followLoad(options.uploads);
   yield* bitmaps(task, first, { news, announcer, guard, piecePort });
 }
 
-/** For imported content, which daemons of the original ask for by a call of its own. */
+/** For imported content, which daemons of the original request by a separate call. */
 export async function* syncSinglePieces(
   request: Pick<SyncPiecesRequest, 'hostId' | 'taskId' | 'interestedPieceNumbers'>,
   context: CallContext,
@@ -82,7 +83,7 @@ async function* bitmaps(
     piecePort: { ip, port, tls },
   }: { news: News; announcer: PieceAnnouncer; guard: ReadGuard; piecePort: PiecePort },
 ): AsyncGenerator<SyncPiecesResponse> {
-  // Said once, and again when it changes; most messages are about the load alone.
+  // Sent once, and again when it changes, since most messages are about the load alone.
   let toldName: string | undefined;
   let toldLayout: PieceLayout | undefined;
   for (let pieces = first; ; pieces = news.take()) {
@@ -140,13 +141,13 @@ async function* singlePieces(
   } while (true);
 }
 
-/** Pieces that landed since they were last taken. Ends with the caller, or when the task leaves the store. */
+/** Pieces that arrived since they were last taken. Ends when the caller leaves, or when the task leaves the store. */
 class News implements Disposable {
   readonly #stops: (() => void)[] = [];
   #fresh = new PieceSet();
   #offered: number[] = [];
   #load: number | undefined;
-  /** There is something to say besides pieces and load. */
+  /** True when there is something to say besides pieces and load. */
   #stirred = false;
   #ended = false;
   #wake: (() => void) | undefined;
@@ -170,7 +171,7 @@ class News implements Disposable {
     this.#stops.push(task.onPiece(({ number }) => this.#add(number)));
   }
 
-  /** What the announcer has for this child. */
+  /** Follows what the announcer has for this child. */
   listen(announcer: PieceAnnouncer, childId: string): void {
     const offered = (number: number): void => {
       this.#offered.push(number);
@@ -183,7 +184,7 @@ class News implements Disposable {
     this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered, layoutKnown }));
   }
 
-  /** How much there is to do on this host, now and when it changes. */
+  /** Follows the load of this host, now and when it changes. */
   followLoad(uploads: UploadDesk): void {
     this.#load = uploads.load;
     this.#stops.push(

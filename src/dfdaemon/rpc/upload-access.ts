@@ -1,6 +1,7 @@
 /**
- * Who may call what at the port for other nodes. Nodes exchange pieces; what makes this node work, tell or delete is for the control plane.
- * Where plain text is taken a node shows nothing: exchange is open to strangers there.
+ * Who may call what at the port for other nodes. Nodes exchange pieces; calls that make this node work, report or
+ * delete are for the control plane. When plain text is accepted nodes cannot be identified, so piece exchange is open
+ * to strangers.
  */
 import type { DfdaemonUploadDefinition } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import { anyone, controlPlane, type Access } from '../../rpc/rights.ts';
