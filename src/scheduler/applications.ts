@@ -6,7 +6,7 @@ interface Rule {
   readonly urls: readonly { readonly pattern: Pattern; readonly value: number }[];
 }
 
-/** The part of an application that says how important its downloads are. */
+/** The fields of an application that determine the priority of its downloads. */
 export interface ApplicationRule {
   readonly name: string;
   readonly priority?:
@@ -17,14 +17,14 @@ export interface ApplicationRule {
 export class ApplicationPriorities {
   readonly #rules: ReadonlyMap<string, Rule>;
 
-  /** Patterns that are no regular expressions are left out. */
+  /** Patterns that are not valid regular expressions are left out. */
   constructor(applications: readonly ApplicationRule[]) {
     this.#rules = new Map(
       applications.flatMap(({ name, priority }) => (priority ? [[name, toRule(priority)] as const] : [])),
     );
   }
 
-  /** The request's own priority counts unless it is 0; then the first pattern of its application that fits its URL. */
+  /** The request's own priority counts unless it is 0; otherwise the first pattern of its application that matches its URL decides. */
   resolve(request: {
     readonly priority: number;
     readonly application?: string | undefined;
@@ -40,7 +40,7 @@ export class ApplicationPriorities {
 function toRule(priority: NonNullable<ApplicationRule['priority']>): Rule {
   const urls = priority.urls.flatMap(({ regex, value }) => {
     const pattern = compilePattern(regex);
-    return pattern ? [{ pattern, value }] : []; // the manager checks patterns; one from elsewhere must not stop the rest
+    return pattern ? [{ pattern, value }] : []; // the manager validates patterns; an invalid one from elsewhere must not disable the others
   });
   return { value: priority.value, urls };
 }

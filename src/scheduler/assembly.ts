@@ -1,4 +1,4 @@
-/** The parts of a scheduler, each made of its configuration and of what is there before it. */
+/** The parts of a scheduler, each created from its configuration and from the parts before it. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { getHeapStatistics } from 'node:v8';
@@ -35,18 +35,18 @@ import { SeedDownloads } from './peers/seed-downloads.ts';
 
 export interface SchedulerOverrides {
   readonly logger?: Logger;
-  /** In 0 … 1; for repeatable runs. */
+  /** A value in 0 … 1; given for repeatable runs. */
   readonly random?: () => number;
   readonly swarmLimits?: Partial<SwarmLimits>;
-  /** Sign of life asked of silent connections. */
+  /** How often a silent connection is asked for a sign of life. */
   readonly keepAliveMs?: number;
   readonly heldHostGraceMs?: number;
   readonly replicaLimits?: Partial<ReplicaLimits>;
-  /** By which daemons know it; made anew by default. */
+  /** The key by which daemons recognise this scheduler; a new one by default. */
   readonly controlKey?: ControlKey;
 }
 
-/** What every part stands on: who this scheduler is, and what it proves that with. */
+/** What every part depends on: the identity of this scheduler, and its proof. */
 export interface Base {
   readonly config: SchedulerConfig;
   readonly owned: Owned;
@@ -56,7 +56,7 @@ export interface Base {
   readonly own: OwnAddresses;
   readonly certificate: NodeIdentity | undefined;
   readonly controlKey: ControlKey;
-  /** Who may make this scheduler work. */
+  /** Who may give this scheduler work. */
   readonly controllers: Controllers;
 }
 
@@ -93,7 +93,7 @@ export async function openBase(
   };
 }
 
-/** Files given for one kind of connection come before the certificate of this scheduler. */
+/** Certificate files configured for one kind of connection take precedence over this scheduler's own certificate. */
 export async function channelsTo(
   { config, owned, certificate }: Base,
   whom: string,
@@ -112,7 +112,7 @@ export async function managerLink(base: Base): Promise<ManagerLink | undefined> 
   const { config, logger, certificate, controllers } = base;
   const managers = managerAddresses(config);
   if (managers.length === 0) return undefined;
-  // Who has a certificate shows it to the manager that gave it, whatever it uses towards others.
+  // A scheduler with a certificate presents it to the manager that issued it, whatever it uses towards others.
   const channels = await channelsTo(base, 'the manager', config.manager.tls, {
     policy: 'prefer',
     onMetadata: (address, metadata) => controllers.heard(address, metadata),
@@ -159,7 +159,7 @@ export async function createBrain(
   });
 }
 
-/** Callers without a certificate are let in, and get what needs no proof. */
+/** Callers without a certificate are accepted, but only for calls that need no proof of identity. */
 export function prefersCertificates({ config, certificate }: Base): boolean {
   return certificate !== undefined && !config.server.tls && config.security.tlsPolicy !== 'default';
 }
@@ -245,7 +245,7 @@ async function readTls({ caCert, cert, key }: TlsFiles): Promise<{ ca: Buffer; c
   return { ca, cert: certificate, key: privateKey };
 }
 
-/** A certificate that cannot be read ends the start: going on without it would be worse. */
+/** A certificate that cannot be read ends the start, because going on without it would be worse. */
 async function readPem(path: string, read: (path: string) => Promise<Buffer> = readFile): Promise<Buffer> {
   try {
     return await read(path);

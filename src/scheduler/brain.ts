@@ -1,4 +1,4 @@
-/** What the handlers of the scheduler share: the swarm with its clock, and what is known beside it. */
+/** What the scheduler's handlers share: the swarm with its clock, and what is known besides. */
 import { LRUCache } from 'lru-cache';
 import type { StruckOff } from '../../gen/manager/v2/watch.ts';
 import { isOwnAddress } from '../core/net/own-address.ts';
@@ -27,14 +27,14 @@ import { SwarmDriver, type SwarmEvent } from './swarm-driver.ts';
 import { TaskFactsTable } from './task-facts.ts';
 
 export interface BrainOptions {
-  /** Memory for state of tasks and peers. */
+  /** Memory for the state of tasks and peers. */
   readonly stateBytes: number;
   readonly swarm: SwarmOptions;
   readonly metrics: SchedulerMetrics;
   readonly logger: Logger;
   readonly countsHostTraffic: boolean;
   readonly ticketFor: (participation: Participation) => Buffer;
-  /** Makes the caller of seeds; absent when seeds are not to be used. */
+  /** Creates the caller of seeds; undefined when seeds are not used. */
   readonly seeds: ((events: SeedEvents) => SeedDownloads) | undefined;
 }
 
@@ -55,9 +55,9 @@ export class Brain implements Closable {
   readonly silentHosts: SilentHosts;
   readonly metrics: SchedulerMetrics;
   readonly countsHostTraffic: boolean;
-  /** Renewed by the dynamic configuration. */
+  /** Replaced when the dynamic configuration changes. */
   priorities = new ApplicationPriorities([]);
-  /** What daemons answer that were called to download. */
+  /** Receives what daemons answer when they are called to download. */
   readonly calls: CallEvents = {
     answered: (peerId, hostId) => this.swarm.calls.answered(peerId, hostId),
     told: (peerId, report) => this.run((swarm, nowMs) => swarm.calls.told(peerId, report, nowMs)),
@@ -66,7 +66,7 @@ export class Brain implements Closable {
   readonly #driver: SwarmDriver;
   readonly #seeds: SeedDownloads | undefined;
   readonly #logger: Logger;
-  /** Until when hosts are struck off, in the words of the scheduler that found it: each of its words counts once. */
+  /** Until when hosts are struck off, as other schedulers reported; each report counts once. */
   readonly #told = new LRUCache<string, number>({ max: maxToldLiars });
   readonly #sweeper: NodeJS.Timeout;
   readonly #goneListeners: ((hostId: string) => void)[] = [];
@@ -95,9 +95,9 @@ export class Brain implements Closable {
       facts: this.facts,
       triggerSeed: (session, taskId, hostId) => {
         const seed = this.hosts.get(hostId)?.host;
-        // Without the requester's stream, what is remembered will do wherever the origin needs no credentials.
+        // Without the requester's stream, the remembered request is enough for any origin that needs no credentials.
         const download = session?.download ?? this.facts.get(taskId)?.download;
-        // Imported content has no origin: nobody can be sent there.
+        // Imported content has no origin, so no seed can be sent there.
         if (this.#seeds && download && seed && !isKeptUrl(download.url))
           this.#seeds.start(taskId, seed, seedDownload(download));
         else queueMicrotask(() => this.#seedFailed(taskId, hostId));
@@ -151,17 +151,17 @@ export class Brain implements Closable {
     this.#goneListeners.push(listener);
   }
 
-  /** Another scheduler of the cluster has found that the host lies, and said so through the manager. */
+  /** Another scheduler of the cluster has found that the host lies, and reported it through the manager. */
   struckOffElsewhere({ hostId, untilMs, accusers }: StruckOff): void {
     if (this.#told.get(hostId) === untilMs) return;
     this.#told.set(hostId, untilMs);
-    // What was found here comes back, too.
+    // The manager also sends back what this scheduler reported.
     if ((this.swarm.host(hostId)?.quarantinedUntilMs ?? 0) > performance.now()) return;
     this.#logger.error({ hostId, accusers }, 'another scheduler found that a host gives or tells what is not so');
     this.run((swarm, nowMs) => swarm.strikeOff(hostId, nowMs));
   }
 
-  /** The host holds nothing of the task any more. */
+  /** The host no longer holds anything of the task. */
   taskLeft(hostId: string, taskId: string): void {
     const peers = [...(this.swarm.host(hostId)?.peers ?? [])].filter(({ task }) => task.id === taskId);
     for (const { id } of peers) this.run((swarm, nowMs) => swarm.peerLeft(id, nowMs));
@@ -185,7 +185,7 @@ export class Brain implements Closable {
     this.run((swarm, nowMs) => swarm.seedDownloadFailed(taskId, hostId, nowMs));
   }
 
-  /** What the swarm has dropped by itself is dropped here too. */
+  /** Forgets here what the swarm itself has dropped. */
   #sweep(): void {
     for (const hostId of this.hosts.keepOnly((known) => this.swarm.host(known) !== undefined)) {
       this.book.gone(hostId, 'expired', undefined, performance.now());

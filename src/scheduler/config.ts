@@ -1,4 +1,4 @@
-/** `scheduler.yaml`: the original's keys, read as they are, and those this scheduler adds. */
+/** `scheduler.yaml`: the original's keys, read unchanged, and the keys that this scheduler adds. */
 import { z } from 'zod';
 import { bytes, durationMs, ignored, logRotationKeys, noted, section, timerMs } from '../core/config/config.ts';
 import { outboundProxyConfig } from '../core/net/outbound-proxy.ts';
@@ -134,7 +134,7 @@ export const schedulerConfigSchema = z.object({
 
 export type SchedulerConfig = z.output<typeof schedulerConfigSchema>;
 
-/** Sentences on keys that were given but steer nothing here. */
+/** Sentences on keys that were given but have no effect here. */
 export function configNotes(config: SchedulerConfig): string[] {
   const notes: string[] = [];
   const note = (key: string, value: unknown, why: string): void => {
@@ -158,7 +158,7 @@ export function configNotes(config: SchedulerConfig): string[] {
   return notes;
 }
 
-/** The Redis with the jobs of a manager of the original; undefined where none is served. */
+/** The Redis that holds the jobs of a manager of the original; undefined when no jobs are served. */
 export function jobRedis({ job, database, manager }: SchedulerConfig): RedisConfig | undefined {
   return job.enable && manager.addr !== undefined ? redisSettings(database.redis, job.redis) : undefined;
 }

@@ -1,4 +1,4 @@
-/** Who of the callers is the manager: by certificate, by the key it tells this scheduler, else by its address while it has told none. */
+/** Recognises the manager among callers: by certificate, by the key it gives this scheduler, or by its address until it has given one. */
 import { isIP } from 'node:net';
 import type { Metadata } from '@grpc/grpc-js';
 import { provenKey, toldKeys } from '../rpc/control-key.ts';
@@ -6,11 +6,11 @@ import type { Caller } from '../rpc/server/caller.ts';
 import { recognizeByCertificate, type CallerFacts } from '../rpc/rights.ts';
 
 export class Controllers {
-  /** Hosts of the managers, as configured: only addresses, a name may lead to many. */
+  /** The hosts of the managers as configured. Only addresses are kept, since one name may stand for many. */
   readonly #hosts: ReadonlySet<string>;
   readonly #keys = new Map<string, readonly string[]>();
 
-  /** @param managers `host:port` each. */
+  /** @param managers as `host:port`. */
   constructor(managers: readonly string[]) {
     const hosts = managers.map((address) => address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, ''));
     this.#hosts = new Set(hosts.filter((host) => isIP(host) !== 0));
@@ -24,7 +24,7 @@ export class Controllers {
     return [...new Set([...this.#keys.values()].flat())];
   }
 
-  /** @param ownAddresses by which this scheduler is dialled. */
+  /** @param ownAddresses that callers may dial to reach this scheduler. */
   recognize(facts: CallerFacts, ownAddresses: readonly string[]): Caller {
     const caller = recognizeByCertificate(facts);
     if (caller.kind === 'member') return caller;

@@ -1,6 +1,6 @@
 /**
- * What the manager says about this scheduler's cluster: limits and priorities. The last good answer is kept on disk, so
- * that a scheduler that starts while no manager answers works as it did before.
+ * The manager's settings for this scheduler's cluster: limits and priorities. The last good answer is kept on disk, so
+ * that a scheduler that starts while no manager answers works as before.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,13 +14,13 @@ import type { Application, Scheduler } from '../../gen/manager/v2/manager.ts';
 
 const limit = (low: number, high: number) => z.int().min(low).max(high).optional().catch(undefined);
 
-/** A value out of its range counts as not given: the manager checks them, and the default is the safer guess. */
+/** A value out of range counts as absent: the manager validates values, and the default is the safer guess. */
 const settingsSchema = z.object({
   candidateParentLimit: limit(1, 20),
   filterParentLimit: limit(10, 1000),
-  /** Preheats begun per second. */
+  /** Preheats started per second. */
   jobRateLimit: limit(1, 1_000_000),
-  /** Children a normal host, and a seed, serves at once. */
+  /** How many children a normal host, or a seed, serves at once. */
   peerLoadLimit: limit(1, 2000),
   seedLoadLimit: limit(1, 50_000),
   /** That are active. */
@@ -38,7 +38,7 @@ const settingsSchema = z.object({
 export type DynamicSettings = z.output<typeof settingsSchema>;
 
 export interface DynamicConfigOptions {
-  /** Reads the manager; absent when the scheduler works alone. */
+  /** Reads from the manager; undefined when the scheduler works alone. */
   readonly read: (() => Promise<{ scheduler: Scheduler; applications: readonly Application[] }>) | undefined;
   /** Settings used without a manager, from a local file if there is one. */
   readonly localPath: string;
@@ -59,7 +59,7 @@ export class DynamicConfig {
     this.#settings = settings;
   }
 
-  /** Begins with the copy on disk, or without a manager with the local file; CONFIG_INVALID when that cannot be used. */
+  /** Starts with the copy on disk, or without a manager with the local file. Throws CONFIG_INVALID when that cannot be used. */
   static async create(options: DynamicConfigOptions): Promise<DynamicConfig> {
     const settings = options.read ? await readCache(options) : await readLocal(options.localPath);
     return new DynamicConfig(options, settings);
@@ -69,13 +69,13 @@ export class DynamicConfig {
     return this.#settings;
   }
 
-  /** Applies the settings of now, and those that take their place. */
+  /** Applies the current settings, and every later change. */
   applyBy(apply: (settings: DynamicSettings) => void): void {
     this.#apply = apply;
     apply(this.#settings);
   }
 
-  /** Reads the manager once, also when several ask at the same time. Never throws: on failure the current settings stay in force. */
+  /** Reads from the manager; concurrent calls share one request. Never throws: on failure the current settings stay in force. */
   refresh(): Promise<void> {
     this.#running ??= this.#refresh().finally(() => (this.#running = undefined));
     return this.#running;
@@ -109,7 +109,7 @@ export class DynamicConfig {
 
 const loadLimit = z.object({ loadLimit: z.int().optional() }).optional();
 
-/** dynconfig.yaml of the original's scheduler, since 2.5.1. */
+/** dynconfig.yaml of the original's scheduler, which exists since 2.5.1. */
 const localSchema = z.object({
   applications: z.unknown().optional(),
   schedulerClusterConfig: z
@@ -152,7 +152,7 @@ async function readCache({ cacheDir, logger }: DynamicConfigOptions): Promise<Dy
 function settingsFrom(scheduler: Scheduler, applications: readonly Application[]): DynamicSettings {
   const cluster = jsonObject(scheduler.schedulerCluster?.config);
   const client = jsonObject(scheduler.schedulerCluster?.clientConfig);
-  // Older managers tell it only through a seed peer that has registered.
+  // Older managers send it only to a scheduler whose cluster has a registered seed peer.
   const ofSeeds = jsonObject(scheduler.schedulerCluster?.seedClientConfig);
   const ofFirstSeed = jsonObject(scheduler.seedPeers[0]?.seedPeerCluster?.config);
   return settingsSchema.parse({

@@ -1,4 +1,4 @@
-/** Membership of this scheduler at the manager: registration, keep-alive, and news of changes. */
+/** This scheduler's membership at the manager: registration, keep-alive, and notices of changes. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Metadata } from '@grpc/grpc-js';
 import { toDragonflyError } from '../core/errors.ts';
@@ -31,14 +31,14 @@ export interface ManagerLinkOptions {
   readonly onRevocation: () => void;
 }
 
-/** Begins to serve the jobs that a manager of the original leaves elsewhere. False until it does; then `onServing` is called. */
+/** Starts to serve the jobs that a manager of the original queues elsewhere. Returns false until it can; then it calls `onServing`. */
 export type ServesJobs = (identity: SchedulerIdentity, onServing: () => void) => boolean;
 
 export interface ManagerNews {
-  /** Something may have changed at the manager. */
+  /** Called when something may have changed at the manager. */
   readonly onChange: () => Promise<void>;
   readonly servesJobs: ServesJobs;
-  /** Another scheduler of the cluster has found that a host lies. */
+  /** Called when another scheduler of the cluster has found that a host lies. */
   readonly onStruckOff: (host: StruckOff) => void;
 }
 
@@ -53,7 +53,7 @@ export class ManagerLink implements Closable {
     this.#options = options;
   }
 
-  /** Starts; resolves when the manager lists this scheduler as active, or the first attempt has failed. Never throws. */
+  /** Resolves when the manager lists this scheduler as active, or when the first attempt has failed. Never throws. */
   async start(identity: SchedulerIdentity, { onChange, servesJobs, onStruckOff }: ManagerNews): Promise<void> {
     this.#identity = identity;
     this.#servesJobs = servesJobs;
@@ -89,7 +89,7 @@ export class ManagerLink implements Closable {
     if (await registered.promise) await this.#untilActive();
   }
 
-  /** The scheduler's own row with its cluster, and the applications. */
+  /** Reads the scheduler's own row with its cluster, and the applications. */
   async read(): Promise<{ scheduler: Scheduler; applications: readonly Application[] }> {
     const { client } = this.#options;
     const identity = this.#identity;
@@ -101,7 +101,7 @@ export class ManagerLink implements Closable {
       (answer) => answer.applications,
       (error: unknown) => {
         const { code } = toDragonflyError(error);
-        if (code === 'NOT_FOUND' || code === 'UNSUPPORTED') return []; // how managers say that there are none
+        if (code === 'NOT_FOUND' || code === 'UNSUPPORTED') return []; // managers say in this way that there are none
         throw error;
       },
     );
@@ -113,7 +113,7 @@ export class ManagerLink implements Closable {
     await this.#work;
   }
 
-  /** The first keep-alive makes it active; daemons that start now find it then. Gives up after a while without a word. */
+  /** The first keep-alive makes this scheduler active, so that daemons that start now find it. Gives up after a while without an answer. */
   async #untilActive(): Promise<void> {
     const { signal } = this.#controller;
     for (let attempt = 0; attempt < activePolls && !signal.aborted; attempt += 1) {
@@ -146,7 +146,7 @@ export class ManagerLink implements Closable {
     logger.info({ clusterId, ip: identity.ip, port }, 'registered at the manager');
   }
 
-  /** Whether a preheat that the manager gives this scheduler is done. */
+  /** True when this scheduler can do the preheats that the manager gives it. */
   async #preheats(identity: SchedulerIdentity): Promise<boolean> {
     if (await this.#managerPreheats(identity)) return true;
     return this.#servesJobs(identity, () => {
@@ -156,7 +156,7 @@ export class ManagerLink implements Closable {
     });
   }
 
-  /** The manager does preheats by itself, as one of this implementation: it names its extensions with any answer. */
+  /** True when the manager does preheats by itself, as those of this implementation do: it names its extensions in every answer. */
   async #managerPreheats(identity: SchedulerIdentity): Promise<boolean> {
     let ours = false;
     const request = {

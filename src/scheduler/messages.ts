@@ -1,4 +1,4 @@
-/** Records of the swarm as the protocol carries them. */
+/** Converts records of the swarm to messages of the protocol. */
 import { redact } from '../core/redact.ts';
 import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import {
@@ -28,7 +28,7 @@ export function response(message: Response): AnnouncePeerResponse {
   return { response: message };
 }
 
-/** Steady milliseconds of this process as a wall-clock time. */
+/** Converts monotonic milliseconds of this process to wall-clock time. */
 export function wallTime(steadyMs: number): Date {
   return new Date(performance.timeOrigin + steadyMs);
 }
@@ -84,15 +84,15 @@ export function peerMessage(peer: Readonly<Peer>, task: TaskType, host: HostMess
 export interface OfferContext {
   readonly peer: (peerId: string) => Readonly<Peer> | undefined;
   readonly contact: (hostId: string) => HostMessage | undefined;
-  /** Made only when needed: daemons of this implementation ask for no more than addresses. */
+  /** Created only when needed, because daemons of this implementation need only addresses. */
   readonly task: () => TaskType;
-  /** The parents' word is all there is. */
+  /** True when only the parents vouch for the content. */
   readonly unproven: boolean;
-  /** Digests of all pieces will come. */
+  /** True when the digests of all pieces will follow. */
   readonly pieceDigests: boolean;
 }
 
-/** Parents whose host has gone meanwhile are left out; undefined when none is left. */
+/** Parents whose host has gone meanwhile are left out. Undefined when none remains. */
 export function offerMessage(
   parents: readonly OfferedParent[],
   { additional, extended, context }: { additional: boolean; extended: boolean; context: OfferContext },
@@ -100,7 +100,7 @@ export function offerMessage(
   const candidateParents = parents.flatMap(({ peerId, hostId }) => {
     const [peer, host] = [context.peer(peerId), context.contact(hostId)];
     if (!peer || !host) return [];
-    // Our daemons need the address only; those of the original get every field their protocol asks for.
+    // Daemons of this implementation need only the address; those of the original get every field their protocol requires.
     if (extended) return [{ ...emptyPeer, id: peerId, host }];
     return [peerMessage(peer, context.task(), host)];
   });

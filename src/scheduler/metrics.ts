@@ -1,4 +1,4 @@
-/** The scheduler's metrics, under the names dashboards of the original know. */
+/** The scheduler's metrics, under the names that the original's dashboards use. */
 import { Counter, createRegistry, Gauge, Histogram, type Registry, Summary } from '../core/metrics.ts';
 import { version } from '../core/version.ts';
 
@@ -6,7 +6,7 @@ const prefix = 'dragonfly_scheduler_';
 const peerLabels = ['priority', 'task_type', 'host_type'] as const;
 const pieceLabels = ['traffic_type', 'task_type', 'host_type'] as const;
 
-/** Calls counted with a `_failure_total` twin; the original names differ from the RPCs in three places. */
+/** Calls that are counted with a `_failure_total` twin. In three places the original's names differ from those of the RPCs. */
 const callNames = {
   announcePeer: 'announce_peer',
   statPeer: 'stat_peer',
@@ -125,7 +125,7 @@ export class SchedulerMetrics {
     }).set({ major, minor, git_version: version }, 1);
   }
 
-  /** Gauges read when the metrics are. */
+  /** Registers gauges that are read when metrics are scraped. */
   observe(
     counts: () => { readonly hosts: number; readonly tasks: number; readonly peers: number },
     sessions: () => number,
@@ -154,7 +154,7 @@ export class SchedulerMetrics {
     this.#calls.get(call)?.failures.inc();
   }
 
-  /** Quantiles and the span they are taken over as the original has them. */
+  /** Uses the original's quantiles, and the time span it computes them over. */
   #summary<L extends string>(name: string, help: string, labelNames: readonly L[]): Summary<L> {
     return new Summary({
       name: `${prefix}${name}`,

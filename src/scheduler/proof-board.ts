@@ -1,6 +1,7 @@
 /**
- * Questions to origins that several nodes have at once: one of them asks, the others wait for what it is told. What is told may
- * count for a while, and is kept longer, for when the origin is away. The keys are digests; what a proof says is the nodes' own business.
+ * Questions that several nodes have for an origin at the same time: one node asks, the others wait for its answer. An
+ * answer may count for a while, and is kept longer, for times when the origin is away. The keys are digests; the
+ * content of a proof concerns only the nodes.
  */
 import { LRUCache } from 'lru-cache';
 import { onAbort } from '../core/process/lifecycle.ts';
@@ -16,7 +17,7 @@ import {
 
 export interface ToldProof {
   readonly proof: Uint8Array;
-  /** How long it still counts; 0: for this question only. */
+  /** How long it still counts; 0 means for this question only. */
   readonly ttlMs: number;
 }
 
@@ -29,7 +30,7 @@ interface Turn {
 
 export class ProofBoard {
   readonly #turns = new Map<string, Turn>();
-  /** Whose turn ended before they told anything: a slow origin's word counts when it comes. */
+  /** Nodes whose turn ended before they reported anything: a slow origin's answer still counts when it comes. */
   readonly #late = new LRUCache<string, string>({ max: maxProofTurns, ttl: maxProofMs });
   readonly #told = new LRUCache<string, { readonly proof: Uint8Array; readonly untilMs: number }>({
     maxSize: maxProofsBytes,
@@ -38,8 +39,9 @@ export class ProofBoard {
   });
 
   /**
-   * What is known, or becomes known to the one who is asking. Undefined: ask the origin, and tell.
-   * Whoever has waited in vain asks for himself: an answer that says nothing to others is each caller's own.
+   * The known answer, or the one that the asking node will report. Undefined means: ask the origin, and report. A node
+   * that has waited in vain asks for itself, because an answer that says nothing about others is valid for its caller
+   * only.
    */
   async ask(
     key: string,
@@ -60,19 +62,19 @@ export class ProofBoard {
     return await Promise.race([running.over.promise, gone.promise]);
   }
 
-  /** What was told last, also when it no longer counts: then for 0 ms. */
+  /** The last reported answer, even when it no longer counts; then its time is 0 ms. */
   last(key: string): ToldProof | undefined {
     const known = this.#told.get(key);
     return known && { proof: known.proof, ttlMs: Math.max(0, Math.floor(known.untilMs - performance.now())) };
   }
 
-  /** Of its own accord: what is open to everybody. */
+  /** Published without a question, for content that is open to everybody. */
   publish(key: string, { proof, ttlMs }: ToldProof): void {
     if (proof.length > maxProofBytes || ttlMs <= 0) return;
     this.#told.set(key, { proof, untilMs: performance.now() + Math.min(ttlMs, maxProofMs) });
   }
 
-  /** Only from the one whose turn it is, or was, so that nobody can answer what another has asked. */
+  /** Accepted only from the node whose turn it is, or was, so that no node can answer another's question. */
   tell(key: string, { hostId, proof, ttlMs }: { hostId: string; proof?: Uint8Array | undefined; ttlMs: number }): void {
     const isTurn = this.#turns.get(key)?.hostId === hostId;
     if (!isTurn && this.#late.get(key) !== hostId) return;
@@ -99,7 +101,7 @@ export class ProofBoard {
   }
 }
 
-/** No key that somebody is asked about: those are digests. */
+/** Cannot collide with a key of a question, because those are digests. */
 export function openKey(key: string): string {
   return `open ${key}`;
 }

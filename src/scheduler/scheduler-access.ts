@@ -1,6 +1,7 @@
 /**
- * Who may call what at a scheduler. Nodes speak for themselves (own-host.ts); what a stranger says in a cluster without certificates is believed, as in
- * the original's. Looking around and preheating is for the manager, and for tools on the scheduler's own machine.
+ * Who may call what at a scheduler. Nodes speak for themselves (own-host.ts); in a cluster without certificates a
+ * stranger's word is believed, as by the original. Listing and preheating are for the manager, and for tools on the
+ * scheduler's own machine.
  */
 import type { SchedulerLiveDefinition } from '../../gen/scheduler/v2/live.ts';
 import type { SchedulerDefinition } from '../../gen/scheduler/v2/scheduler.ts';
@@ -18,7 +19,7 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   deletePeer: nodes,
   deleteTask: nodes,
   announceTasks: nodes,
-  // Whoever says that an object has changed makes others ask its store again, no more.
+  // A false report that an object has changed only makes others ask its store again.
   noteObject: nodes,
   statPeer: nodes,
   statTask: [...nodes, ...controlPlane],
@@ -41,10 +42,10 @@ export const schedulerAccess: Access<typeof SchedulerDefinition> = {
   deletePersistentPeer: nodes,
   statPersistentPeer: nodes,
   statPersistentTask: [...nodes, ...controlPlane],
-  // Of nodes: the one that has imported it.
+  // Among nodes, only the one that imported it.
   deletePersistentTask: [...nodes, ...controlPlane],
   deletePersistentCacheTask: [...nodes, ...controlPlane],
-  // What it says opens content to others: only who shows who he is is believed.
+  // The answer opens content to others, so only authenticated callers are believed.
   askProof: members,
   tellProof: members,
 };

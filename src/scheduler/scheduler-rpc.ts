@@ -52,7 +52,7 @@ export interface SchedulerRpcParts {
   readonly replicas: ReplicaDesk;
   readonly registry: RegistryClient;
   readonly loadLimits: () => LoadLimits;
-  /** Who says so without a certificate is believed to be a seed. */
+  /** True when a host that says so without a certificate is believed to be a seed. */
   readonly isKnownSeed: (host: Host, owner: SeedOwner) => Promise<boolean>;
 }
 
@@ -227,7 +227,7 @@ export function schedulerRpc(parts: SchedulerRpcParts): SchedulerHandlers {
     announceTasks: counted('announceTasks', ({ hostId, holdings }, context) => {
       requireOwnHost(hostId, context, brain);
       if (!brain.swarm.host(hostId)) throw notFound('host', hostId);
-      // One by one, so that a holding that contradicts what others reported does not cost the host the rest.
+      // One by one, so that a holding that contradicts what others reported does not discard the host's other holdings.
       const rejected = holdings.filter(
         (holding) => !announceHolding({ brain, replicas }, { hostId, address: context.peerHost }, holding),
       );
@@ -254,7 +254,7 @@ function announceHolding(
   const { taskId, peerId, taskMetadata, finished, pieces, kept } = holding;
   const download = holding.download ?? Download.fromPartial({});
   const contentLengthBytes = taskMetadata?.contentLength;
-  if (!taskMetadata || contentLengthBytes === undefined) return false; // nothing to offer while the length is unknown
+  if (!taskMetadata || contentLengthBytes === undefined) return false; // nothing can be offered while the length is unknown
   const pieceLengthBytes = taskMetadata.pieceLength || defaultPieceLength(contentLengthBytes);
   try {
     requireShareable(download.url, address);
@@ -264,7 +264,7 @@ function announceHolding(
     const pieceCount = Math.ceil(contentLengthBytes / pieceLengthBytes);
     const held = finished ? PieceSet.range(0, pieceCount) : PieceSet.fromBytes(pieces);
     if (kept) replicas.held(fromKeptContent(taskId, kept), hostId, kept.persistent);
-    // It is deleted, or over: the host is told.
+    // The task is deleted or has expired, which the host is then told.
     if (kept && !replicas.keeper.get(taskId)) return true;
     const remember = brain.facts.admit(taskId, download, address);
     brain.run(

@@ -1,8 +1,10 @@
 /**
- * The scheduler as one object that any process can hold: configuration in, `start`, and closed with everything it opened.
+ * The scheduler as one object that any process can hold: configuration in, `start`, and closed with everything it
+ * opened.
  *
- * A thin shell: streams become events of the swarm (announce-peer), its decisions become messages (peer-sessions), seeds
- * are called when it says so (seed-downloads), and the manager's word becomes its limits (dynamic-config).
+ * A thin shell: streams become events of the swarm (announce-peer), the swarm's decisions become messages
+ * (peer-sessions), seeds are called when a decision says so (seed-downloads), and the manager's settings become its
+ * limits (dynamic-config).
  */
 import { DragonflyError } from '../core/errors.ts';
 import { hostPort } from '../core/net/host-port.ts';
@@ -64,7 +66,7 @@ export class SchedulerService implements Closable {
     this.#parts = parts;
   }
 
-  /** Opens no port yet. Throws CONFIG_INVALID when a certificate file cannot be read; then nothing stays open. */
+  /** Does not open a port yet. Throws CONFIG_INVALID when a certificate file cannot be read; then nothing stays open. */
   static async create(config: SchedulerConfig, overrides: SchedulerOverrides = {}): Promise<SchedulerService> {
     const owned = new Owned(overrides.logger ?? silentLogger);
     try {
@@ -75,12 +77,12 @@ export class SchedulerService implements Closable {
     }
   }
 
-  /** Serves, and tells the manager. Resolves when daemons can find it there, or the manager did not answer at first. */
+  /** Opens the ports and registers at the manager. Resolves when daemons can find this scheduler there, or when the manager's first answer failed. */
   async start(): Promise<void> {
     const { base, brain, server, link, dynamic, servesJobs } = this.#parts;
     const { config, owned, own } = base;
     owned.add('gRPC server', server);
-    // Closed before the server: streams that end at once let daemons go to the next scheduler at once.
+    // Closed before the server: when their streams end at once, daemons go to the next scheduler at once.
     owned.defer('peer streams', () =>
       brain.sessions.failAll(new DragonflyError('UNAVAILABLE', 'the scheduler is shutting down')),
     );

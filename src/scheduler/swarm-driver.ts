@@ -12,9 +12,9 @@ export type SwarmEvent = (swarm: Swarm, nowMs: number) => readonly Decision[];
 export interface SwarmDriverOptions {
   readonly swarm: Swarm;
   readonly deliver: (decision: Decision) => void;
-  /** Seconds one event took, decisions not yet delivered. */
+  /** Called with the seconds that one event took, without the delivery of its decisions. */
   readonly onEvent?: (seconds: number) => void;
-  /** A steady clock in milliseconds. */
+  /** A monotonic clock in milliseconds. */
   readonly nowMs?: () => number;
 }
 
@@ -62,7 +62,7 @@ export class SwarmDriver implements Closable {
     if (this.#closed || dueMs === undefined || dueMs >= this.#timerDueMs) return;
     clearTimeout(this.#timer);
     this.#timerDueMs = dueMs;
-    // A whole millisecond later rather than a fraction too early, which would only tick twice.
+    // Rounded up to a whole millisecond: a fraction too early would only tick twice.
     const waitMs = Math.min(longestTickMs, Math.max(0, Math.ceil(dueMs - this.#nowMs())));
     this.#timer = setTimeout(() => {
       this.#timerDueMs = Infinity;

@@ -1,4 +1,4 @@
-/** What the scheduler passes on about a task that plays no part in its decisions. */
+/** What the scheduler passes on about a task without using it in decisions. */
 import { DragonflyError } from '../core/errors.ts';
 import { isSecretHeader } from '../core/redact.ts';
 import { Download as DownloadMessage, type Download } from '../../gen/common/v2/common.ts';
@@ -6,23 +6,23 @@ import type { TaskMetadata } from '../../gen/scheduler/v2/scheduler.ts';
 import { callerShare, costPerByte, maxResponseHeaderLength, peerCostBytes, taskCostBytes } from './limits.ts';
 
 export interface FactsBudget {
-  /** For all that is known of tasks and peers, estimated. */
+  /** The estimated memory for everything known of tasks and peers. */
   readonly totalBytes: number;
   /** Peers there are now. */
   readonly peers: () => number;
-  /** Those of hosts that were announced from there. Asked when more is known than one caller may bring. */
+  /** The peers of hosts that were announced from this address. Called when more is known than one caller may bring. */
   readonly peersFrom: (address: string) => number;
 }
 
 export interface TaskFacts {
-  /** The registration that brought the task here, without what only its sender may use. */
+  /** The registration that introduced the task, without what only its sender may use. */
   readonly download: Download;
   /** Steady clock. */
   readonly createdAtMs: number;
-  /** Header of the origin's response; empty until it is reported. */
+  /** The header of the origin's response; empty until it is reported. */
   responseHeader: Readonly<Record<string, string>>;
   rangesSupported: boolean | undefined;
-  /** Who brought it, and what it costs to know it. */
+  /** Who introduced the task, and the memory it takes. */
   readonly caller: string;
   bytes: number;
 }
@@ -42,9 +42,9 @@ export class TaskFactsTable {
   }
 
   /**
-   * There is room for what is to be known of the task. Throws RESOURCE_EXHAUSTED when all that is known has grown too much, or
-   * what this caller alone has brought. Returns how to remember it, once the swarm has accepted what it came with.
-   * @param caller address.
+   * Checks that there is room for the task. Throws RESOURCE_EXHAUSTED when everything known takes too much, or what
+   * this caller alone has brought. Returns a function that remembers the task, to be called once the swarm has accepted
+   * it. @param caller address.
    */
   admit(taskId: string, download: Download, caller: string): () => void {
     const { totalBytes, peers, peersFrom } = this.#budget;
@@ -61,7 +61,7 @@ export class TaskFactsTable {
     return () => this.#remember(taskId, kept, { caller, bytes });
   }
 
-  /** The first answer of the origin stays; later ones are of the same content. */
+  /** The origin's first answer stays, because later ones are about the same content. */
   setMetadata(taskId: string, metadata: TaskMetadata): void {
     const facts = this.#facts.get(taskId);
     if (!facts) return;
@@ -114,7 +114,7 @@ function exhausted(message: string): DragonflyError {
   });
 }
 
-/** For records and answers to others: keys to the origin are used for the seed's download and then forgotten. */
+/** For records and for answers to others: credentials for the origin are used for the seed's download and then forgotten. */
 function withoutSecrets(download: Download): Download {
   return {
     ...download,

@@ -1,9 +1,9 @@
-/** Under which id a host may register what: an id is a name, and whoever registers could give it to anything. */
+/** Which ids a host may register what under: an id is a name, and whoever registers could claim it for anything. */
 import { DragonflyError } from '../core/errors.ts';
 import { isSameContent, misnomer, type NamedContent } from '../core/task-name.ts';
 import type { Download } from '../../gen/common/v2/common.ts';
 
-/** Throws PERMISSION_DENIED when the id stands for something else than the URL beside it. */
+/** Throws PERMISSION_DENIED when the id does not belong to the given URL. */
 export function requireNameOf(taskId: string, download: Download): void {
   const why = misnomer(taskId, contentOf(download));
   if (why === undefined) return;
@@ -12,7 +12,7 @@ export function requireNameOf(taskId: string, download: Download): void {
   });
 }
 
-/** Throws TASK_CONFLICT when others know other content under the id. */
+/** Throws TASK_CONFLICT when others hold other content under the id. */
 export function requireSameContent(taskId: string, known: Download | undefined, download: Download): void {
   if (isOfOthers(known, download))
     throw new DragonflyError('TASK_CONFLICT', `task ${taskId} is other content of another URL or tag here`, {
@@ -20,7 +20,7 @@ export function requireSameContent(taskId: string, known: Download | undefined, 
     });
 }
 
-/** What a host holds is told without the filters it was asked for with. */
+/** A host reports its content without the query filters that it was requested with. */
 export function isOfOthers(known: Download | undefined, download: Download): boolean {
   if (known === undefined || known.url === '' || download.url === '') return false;
   const asked = contentOf(download);

@@ -1,4 +1,4 @@
-/** Types of tasks by the protocol's number, as metrics name them. */
+/** Types of tasks by the protocol's number, with the names that metrics use. */
 export const taskTypes: Readonly<Record<number, string>> = {
   0: 'standard',
   1: 'persistent',

@@ -1,8 +1,8 @@
-/** Lines over two axes as an SVG picture. */
+/** Draws lines over two axes as an SVG picture. */
 export interface Series {
   readonly label: string;
   readonly points: readonly (readonly [x: number, y: number])[];
-  /** Not measured here: published by others, or a limit. */
+  /** True for values that were not measured here: published by others, or a limit. */
   readonly dashed?: boolean;
 }
 
@@ -25,7 +25,7 @@ const width = 860;
 const height = 440;
 const margin = { left: 64, right: 300, top: 36, bottom: 52 };
 const colours = ['#0b6e4f', '#c8553d', '#28536b', '#f2a541', '#6f4e7c', '#4f772d', '#8d99ae', '#d62839', '#3a86ff'];
-/** More of a line cannot be seen. */
+/** More points per line would not be visible. */
 const pointsPerLine = 400;
 
 export function chart({ title, x, y, logX, logY, series }: ChartOptions): string {
@@ -69,7 +69,7 @@ ${below.join('')}
 `;
 }
 
-/** Whole decades when logarithmic, else from 0 to a round number. */
+/** Whole decades on a logarithmic axis, otherwise from 0 to a round number. */
 function axis(values: readonly number[], { from, to, log }: { from: number; to: number; log: boolean }): Axis {
   const most = Math.max(...values, Number.MIN_VALUE);
   if (!log) {

@@ -1,4 +1,4 @@
-/** Virtual time: a queue of things to do, done in order of their time. Nothing here knows the real clock. */
+/** Virtual time: a queue of actions that run in order of their time. Nothing here uses the real clock. */
 import { Deadlines } from '../swarm/shared/deadlines.ts';
 
 export class VirtualClock {
@@ -23,7 +23,7 @@ export class VirtualClock {
     this.#queue.add(Math.max(timeMs, this.#nowMs), action);
   }
 
-  /** Runs until `done` says so, nothing is left to do, or virtual time reaches `untilMs`. */
+  /** Runs until `done` returns true, the queue is empty, or virtual time reaches `untilMs`. */
   run(untilMs: number, done: () => boolean): void {
     while (!done()) {
       const next = this.#queue.nextMs;

@@ -1,4 +1,4 @@
-/** `dragonfly simulate`: one bed or a named scenario, as a table or one JSON object per run. */
+/** `dragonfly simulate`: runs one set-up or a named scenario, and prints a table or one JSON object per run. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command as Parser } from 'commander';
@@ -14,7 +14,7 @@ import { simulate } from './simulation.ts';
 
 const decimal: Readonly<Record<string, number>> = { kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 };
 
-/** `200MB`, `100MB/s`: decimal, as the published figures of this field are. */
+/** Units are decimal (`200MB`, `100MB/s`), as in the published figures of this field. */
 export function parseDecimalBytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]b)(?:\/s)?$/i.exec(text);
   if (!match)

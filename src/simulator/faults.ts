@@ -1,4 +1,4 @@
-/** What goes wrong in a run, planned from its random seed before it starts. */
+/** The faults of a run, planned from its random seed before it starts. */
 import type { Faults } from './options.ts';
 import type { Random } from '../swarm/shared/random.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
@@ -41,7 +41,7 @@ function planCrash(world: World, daemon: SimulatedDaemon, atMs: number, gone: bo
   });
 }
 
-/** A random mixture, for runs that look for trouble. */
+/** A random mixture, for runs that search for bugs. */
 export function randomFaults(random: Random): Faults {
   const some = (share: number, value: number): number => (random() < share ? value * random() : 0);
   return {

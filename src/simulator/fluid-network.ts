@@ -1,26 +1,26 @@
 /**
- * Bytes as a fluid over links of fixed capacity. Flows that cross a link share it max-min fairly: nobody gets more than
- * an equal share unless the others cannot use theirs, because they are slower elsewhere. That is what many TCP
- * connections come to on one line.
+ * Models bytes as a fluid over links of fixed capacity. Flows on the same link share it max-min fairly: a flow gets
+ * more than an equal share only when others cannot use theirs, because they are slower elsewhere. Many TCP connections
+ * on one line come to the same.
  *
- * Shares are kept up to date locally: when a flow comes or goes, its links are filled anew, and a link whose level moved
- * by more than `tolerance` passes the change on to the links its flows cross.
+ * Shares are updated locally: when a flow starts or ends, its links are filled anew, and a link whose level moved by
+ * more than `tolerance` passes the change on to the links that its flows cross.
  */
 import assert from 'node:assert/strict';
 import type { VirtualClock } from './clock.ts';
 
 const tolerance = 0.01;
-/** Links refilled for one change; what is left over is taken up by the next change. */
+/** Links that are refilled for one change; the next change takes up what remains. */
 const refillsPerChange = 200;
 
 export class Link {
   capacityBytesPerMs: number;
   readonly flows = new Set<Flow>();
-  /** Rate of a flow that nothing else holds back. */
+  /** The rate of a flow that no other link holds back. */
   level: number;
   carriedBytes = 0;
   dirty = false;
-  /** Sum of the flows' rates; undefined when one of them has changed. */
+  /** The sum of the flows' rates; undefined when one of them has changed. */
   #rateBytesPerSec: number | undefined;
 
   constructor(capacityBytesPerSec: number) {
@@ -48,7 +48,7 @@ export class Flow {
   remainingBytes: number;
   rate = 0;
   updatedMs: number;
-  /** When the queued wake-up fires; a later true end is found out then. */
+  /** When the queued wake-up fires. If the true end is later, that is found out then. */
   wakeMs = Number.POSITIVE_INFINITY;
   ended = false;
 
@@ -81,7 +81,7 @@ export class FluidNetwork {
     this.#refill([link]);
   }
 
-  /** Ends the flow early; `done` is not called. Bytes sent so far stay counted on the links. */
+  /** Ends the flow early without calling `done`. Bytes sent so far stay counted on the links. */
   cancel(flow: Flow): void {
     if (flow.ended) return;
     this.#advance(flow);
@@ -130,7 +130,7 @@ export class FluidNetwork {
     }
   }
 
-  /** True when the rate moved noticeably. */
+  /** True when the rate changed noticeably. */
   #setRate(flow: Flow): boolean {
     let rate = Number.POSITIVE_INFINITY;
     for (const link of flow.links) rate = Math.min(rate, link.level);
@@ -160,7 +160,7 @@ export class FluidNetwork {
   }
 }
 
-/** The level at which the link is full, when every flow takes the lesser of the level and what its other links allow. */
+/** The level at which the link is full, when every flow takes the lesser of this level and what its other links allow. */
 function waterLevel(link: Link): number {
   const count = link.flows.size;
   if (count === 0) return link.capacityBytesPerMs;
@@ -179,6 +179,6 @@ function waterLevel(link: Link): number {
     if (bound >= share) return share;
     left -= bound;
   }
-  // nobody is held back here: one more byte would go to whoever can take it
+  // no flow is limited here: another byte would go to any flow that can take it
   return Math.max(left, (bounds[count - 1] ?? 0) + left);
 }

@@ -1,6 +1,6 @@
 /**
- * One member of a simulated cluster that has been broken into: beside corrupt pieces it sends, it tells its scheduler whatever could harm
- * others. It is a member like any other, so the scheduler hears it by the same calls.
+ * A member of a simulated cluster that has been compromised: besides sending corrupt pieces, it tells its scheduler
+ * whatever could harm others. The scheduler hears it by the same calls as any member.
  */
 import { DragonflyError } from '../core/errors.ts';
 import type { Decision } from '../swarm/shared/decisions.ts';
@@ -15,7 +15,7 @@ const liesPerRun = 40;
 
 type Lie = (swarm: Swarm, nowMs: number) => Decision[];
 
-/** The one that lies; seeds come first, and are honest. */
+/** The host that lies. Seeds come first, and are honest. */
 export function liarIndex({ seeds, peers, seed }: { seeds: number; peers: number; seed: number }): number {
   return seeds + (seed % peers);
 }
@@ -32,7 +32,7 @@ export function planLies(cluster: SimulatedCluster): void {
   }
 }
 
-/** What cannot be is refused to its sender, as over the wire. */
+/** An impossible report is refused to its sender, as it would be over the network. */
 function told(swarm: Swarm, nowMs: number, lie: Lie): Decision[] {
   try {
     return lie(swarm, nowMs);

@@ -1,4 +1,4 @@
-/** Who got how many pieces from whom and when, in the shape in which the manager tells of a distribution that really was. */
+/** Which peer got how many pieces from whom and when, in the format in which the manager reports a real distribution. */
 import { defaultSimulation, type Landed, type SimulationOptions } from './options.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 import { run, summarise, type SimulationResult } from './simulation.ts';
@@ -14,14 +14,14 @@ export interface RecordedMoves {
     /** 0 when it never ended. */
     readonly ended_ms: number;
   }[];
-  /** Four numbers each: step, child, 0 for the origin or the parent plus one, pieces. */
+  /** Four numbers per move: step, child, 0 for the origin or the parent plus one, pieces. */
   readonly moves: readonly number[];
 }
 
-/** Steps of the picture are as many, however long the run is. */
+/** The number of steps in the picture, however long the run is. */
 const wantedSteps = 400;
 
-/** One run, and how its pieces moved. */
+/** One run, with the moves of its pieces. */
 export function simulateMoves(given: Partial<SimulationOptions>): { result: SimulationResult; moves: RecordedMoves } {
   const landed: Landed[] = [];
   const options = { ...defaultSimulation, ...given, onLanded: (one: Landed) => landed.push(one) };

@@ -1,4 +1,4 @@
-/** What a simulated run is made of. Rates in bytes per second, times in virtual milliseconds. */
+/** The settings of a simulated run. Rates are in bytes per second, times in virtual milliseconds. */
 import type { SwarmLimits } from '../swarm/scheduler/limits.ts';
 import type { PickerLimits } from '../swarm/peer/picker-limits.ts';
 import type { EvaluatorName } from '../swarm/scheduler/evaluator.ts';
@@ -13,7 +13,7 @@ export interface HostClass {
   readonly loadLimit: number;
 }
 
-/** A piece that a host has got and verified. Hosts by their index. */
+/** A piece that a host has received and verified. Hosts are given by index. */
 export interface Landed {
   readonly child: number;
   /** Undefined for the origin. */
@@ -25,69 +25,69 @@ export interface SimulationOptions {
   readonly peers: number;
   readonly seeds: number;
   readonly contentBytes: number;
-  /** Default: the rule of the product. */
+  /** The default is the product's rule. */
   readonly pieceLengthBytes?: number | undefined;
   readonly arm: Arm;
-  /** Seed of the random numbers; the same seed gives the same run. */
+  /** The seed of the random numbers; the same seed gives the same run. */
   readonly seed: number;
   readonly peer: HostClass;
   readonly seedPeer: HostClass;
   readonly originUpBytesPerSec: number;
-  /** One way, between any two hosts of one zone. */
+  /** One-way latency between any two hosts of one zone. */
   readonly latencyMs: number;
   /** Peers arrive evenly spread over this time. */
   readonly arrivalsMs: number;
-  /** Several zones are joined by one link of `betweenBytesPerSec`, with this latency; peers are dealt round robin. */
+  /** Zones are joined by one link of `betweenBytesPerSec` with this latency; peers are assigned to them in turn. */
   readonly zones?:
     { readonly count: number; readonly betweenBytesPerSec: number; readonly latencyMs: number } | undefined;
   readonly sites?: Sites | undefined;
-  /** Bytes from host to host that the processors manage together, where one machine plays all hosts. */
+  /** The bytes per second from host to host that the processors can handle, when one machine runs all hosts. */
   readonly processorsBytesPerSec?: number | undefined;
-  /** What a link carries besides content, as a share of it: heads of packets and frames. */
+  /** The share of a link's bytes that are headers of packets and frames. */
   readonly headShare?: number | undefined;
   readonly faults?: Faults | undefined;
   readonly evaluator?: EvaluatorName | undefined;
   readonly limits?: Partial<SwarmLimits> | undefined;
   readonly picker?: Partial<PickerLimits> | undefined;
-  /** Hears of every piece that lands. */
+  /** Called for every piece that lands. */
   readonly onLanded?: ((landed: Landed) => void) | undefined;
-  /** The run is given up after so much virtual time. */
+  /** The virtual time after which the run is given up. */
   readonly deadlineMs: number;
 }
 
-/** Peers are dealt round robin to sites; what a path between two of them carries is not fixed. */
+/** Peers are assigned to sites in turn; the capacity of a path between two sites varies. */
 export interface Sites {
   readonly count: number;
   readonly leastBytesPerSec: number;
   readonly mostBytesPerSec: number;
   readonly changeEveryMs: number;
-  /** One way, between hosts of two sites. */
+  /** One-way latency between hosts of two sites. */
   readonly latencyMs: number;
 }
 
 export interface Faults {
-  /** Share of the peers that crash once, at a random time of the first `spanMs`, and come back after a pause. */
+  /** Share of the peers that crash once, at a random time within the first `spanMs`, and come back after a pause. */
   readonly crashShare?: number;
   /** Share of crashed peers that never come back. */
   readonly goneShare?: number;
   readonly spanMs?: number;
-  /** Share of the peers whose uplink is a twentieth. */
+  /** Share of the peers whose uplink has a twentieth of its capacity. */
   readonly slowShare?: number;
   /** Share of the peers that send corrupt pieces. */
   readonly maliciousShare?: number;
-  /** One peer sends corrupt pieces, and tells its scheduler what is not so. */
+  /** True: one peer sends corrupt pieces and lies to its scheduler. */
   readonly liar?: boolean;
-  /** Chance that the answer to one piece request is lost. */
+  /** The chance that the answer to a piece request is lost. */
   readonly lossShare?: number;
   readonly seedCrashMs?: number;
   readonly schedulerRestartMs?: number;
-  /** The origin answers nothing between these times. */
+  /** The origin does not answer between these times. */
   readonly originDown?: { readonly fromMs: number; readonly untilMs: number };
 }
 
 const megabyte = 1e6;
 
-/** The bed of the published tree-against-DAG comparison: 100 MB/s each way, load limits 8 and 2, one seed peer. */
+/** The set-up of the published tree-against-DAG comparison: 100 MB/s each way, load limits 8 and 2, one seed peer. */
 export const defaultSimulation: SimulationOptions = {
   peers: 100,
   seeds: 1,

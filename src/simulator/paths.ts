@@ -1,6 +1,6 @@
 /**
- * Links between hosts of different sites: one for every ordered pair, whose capacity is drawn anew now and then. It depends on
- * the pair and the time alone, so that all arms of a comparison meet the same conditions.
+ * Links between hosts of different sites: one for every ordered pair, whose capacity changes at intervals. It depends
+ * on the pair and the time alone, so that all arms of a comparison meet the same conditions.
  */
 import { seededRandom } from '../swarm/shared/random.ts';
 import type { VirtualClock } from './clock.ts';
@@ -44,25 +44,25 @@ export class Paths {
     });
   }
 
-  /** Any order of magnitude between the bounds is as likely as any other. */
+  /** Log-uniform: every order of magnitude between the bounds is equally likely. */
   #capacity(pair: number): number {
     const { leastBytesPerSec, mostBytesPerSec } = this.#sites;
     const chance = seededRandom(hash(this.#seed, pair % 2 ** 20, Math.floor(pair / 2 ** 20), this.#draw(pair)))();
     return leastBytesPerSec * (mostBytesPerSec / leastBytesPerSec) ** chance;
   }
 
-  /** Which of the pair's capacities holds now. */
+  /** Which of the pair's capacities applies now. */
   #draw(pair: number): number {
     return Math.floor(this.#clock.nowMs / this.#sites.changeEveryMs + phase(pair) + 1e-6);
   }
 }
 
-/** Part of the first interval that is over at the beginning: the paths do not change all at once. */
+/** How much of the first interval has passed at the start, so that the paths do not all change at once. */
 function phase(pair: number): number {
   return hash(pair % 2 ** 20, Math.floor(pair / 2 ** 20)) / 2 ** 32;
 }
 
-/** FNV-1a over whole numbers. */
+/** The FNV-1a hash of whole numbers. */
 function hash(...numbers: readonly number[]): number {
   let value = 0x811c_9dc5;
   for (const number of numbers)

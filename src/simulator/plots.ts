@@ -1,4 +1,4 @@
-/** The pictures of a set of runs: who was done when, how far from the limit, what the origin gave, how the links were used. */
+/** The plots of a set of runs: when each peer was done, how far from the limit, what the origin sent, and how the links were used. */
 import { chart, type Series } from './chart.ts';
 import type { SimulationResult } from './simulation.ts';
 
@@ -6,18 +6,18 @@ export interface Curve {
   readonly arm: string;
   readonly peers: number;
   readonly contentBytes: number;
-  /** 0: everybody may cross between zones. */
+  /** 0: all peers may cross between zones. */
   readonly crossZonePeers: number;
   readonly result: SimulationResult;
 }
 
-/** What others measured in the same place, over the number of nodes. */
+/** What others measured in the same set-up, over the number of nodes. */
 export interface Published {
   readonly seconds: readonly Series[];
   readonly copies: readonly Series[];
 }
 
-/** By file name. Lines over the number of peers only where there is more than one. */
+/** Keyed by file name. Plots over the number of peers exist only when there is more than one number. */
 export function plots(title: string, curves: readonly Curve[], published?: Published): ReadonlyMap<string, string> {
   const pictures = new Map([
     [
@@ -87,7 +87,7 @@ export function plots(title: string, curves: readonly Curve[], published?: Publi
   return pictures;
 }
 
-/** A line for each arm and size. */
+/** One line for each arm and size. */
 function overPeers(
   curves: readonly Curve[],
   value: (result: SimulationResult) => number,

@@ -1,4 +1,4 @@
-/** `dragonfly simulate --replay FILE`: what a recorded download went through, played to the machine that runs today. */
+/** `dragonfly simulate --replay FILE`: plays the events of a recorded download to the current peer machine. */
 import type { PeerEffect } from '../swarm/peer/download/effects.ts';
 import type { PeerEvent } from '../swarm/peer/download/events.ts';
 import type { OriginLease } from '../swarm/peer/download/origin-lease.ts';
@@ -13,8 +13,8 @@ interface Tally {
 }
 
 /**
- * @param text the recording.
- * @returns whether the machine does today what it did then. Throws INVALID_ARGUMENT for what is no recording.
+ * @param text the recording. @returns whether the machine behaves as it did in the recording. Throws INVALID_ARGUMENT
+ * for text that is not a recording.
  */
 export function printReplay(text: string, print: (line: string) => void): boolean {
   const recording = readRecording(text);
@@ -162,7 +162,7 @@ function longestPause(steps: readonly RecordedStep[]): { readonly from: number; 
   return longest;
 }
 
-/** Long lists are cut: the whole is in the file. */
+/** Long lists are shortened; the file has all of it. */
 function list(items: readonly string[], most = 8): string {
   if (items.length === 0) return 'none';
   return items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`;

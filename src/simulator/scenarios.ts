@@ -1,4 +1,4 @@
-/** The beds that are measured again and again, by name. */
+/** The set-ups that are measured again and again, by name. */
 import type { Series } from './chart.ts';
 import type { Published } from './plots.ts';
 import { defaultSimulation, type SimulationOptions } from './options.ts';
@@ -9,12 +9,12 @@ const gigabit = 1e9 / 8;
 export interface Scenario {
   readonly about: string;
   readonly runs: readonly Partial<SimulationOptions>[];
-  /** What was measured with other software in this place. */
+  /** What was measured with other software in this set-up. */
   readonly published?: Published;
 }
 
 const treeSizes = [200 * megabyte, 1000 * megabyte, 10_000 * megabyte];
-/** The published comparison says of its peers that they sat in different data centres, between which bandwidth was not fixed. */
+/** The published comparison says that its peers were in different data centres, with varying bandwidth between them. */
 const treeBed: Partial<SimulationOptions> = {
   sites: {
     count: 4,
@@ -75,13 +75,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
 };
 
-/** Published figures are for these numbers of nodes, and count starting the container as well, on a clock of 5 s. */
+/** Published figures are for these numbers of nodes. They include starting the container, and have a resolution of 5 s. */
 function line(label: string, values: readonly number[]): Series {
   const nodes = [50, 100, 200, 500];
   return { label, dashed: true, points: values.map((value, index) => [nodes[index] ?? 0, value]) };
 }
 
-/** Throughput of one bed scaled: what a run on shaped links of this speed should show. */
+/** The expected throughput of a scaled set-up: what a run on shaped links of this speed should show. */
 export function linkBed(upBytesPerSec: number, downBytesPerSec = upBytesPerSec): Partial<SimulationOptions> {
   const host = { upBytesPerSec, downBytesPerSec, loadLimit: defaultSimulation.peer.loadLimit };
   return {

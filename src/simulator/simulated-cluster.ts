@@ -1,4 +1,4 @@
-/** A scheduler and its daemons in a world of their own, before anything has happened. */
+/** A scheduler and its daemons in a world of their own, before the run begins. */
 import { liarIndex } from './lies.ts';
 import { Link } from './fluid-network.ts';
 import type { SimulationOptions } from './options.ts';
@@ -6,7 +6,7 @@ import { type DaemonSetup, SimulatedDaemon } from './simulated-daemon.ts';
 import { SimulatedScheduler } from './simulated-scheduler.ts';
 import { World } from './world.ts';
 
-/** An uplink that a fault made slow carries this share of what it should. */
+/** A slow uplink has this share of its normal capacity. */
 const slowed = 1 / 20;
 
 export class SimulatedCluster {

@@ -1,7 +1,7 @@
 /**
  * A daemon in virtual time. It makes no decision of its own: its download is the machine that runs in the real daemon
- * (PeerMachine), uploads are admitted by UploadGate, announcements of a lease holder chosen by SuperSeeder. What is simulated is
- * the transport: messages that take a latency, bodies that flow through the network, checksums that find corrupt pieces.
+ * (PeerMachine), UploadGate admits uploads, and SuperSeeder chooses what a lease holder announces. Only the transport
+ * is simulated: messages with a latency, bodies that flow through the network, checksums that find corrupt pieces.
  */
 import type { Decision, OfferedParent } from '../swarm/shared/decisions.ts';
 import type { PeerEffect } from '../swarm/peer/download/effects.ts';
@@ -18,13 +18,13 @@ import { SimulatedSession } from './simulated-session.ts';
 import { SimulatedUploads } from './simulated-uploads.ts';
 import type { Place, World } from './world.ts';
 
-/** Announcements of one moment are answered together. */
+/** Announcements made at the same moment are answered together. */
 const settleMs = 0.2;
-/** A timer this much before another one does for both. */
+/** A timer that is due this shortly before another one serves for both. */
 const timerSlackMs = 1;
-/** Whoever's download has failed asks again after this. */
+/** A host whose download has failed asks again after this time. */
 const askAgainMs = 1000;
-/** As configured by default. */
+/** The daemon's defaults. */
 const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
 
 export interface DaemonSetup extends Place {
@@ -44,16 +44,16 @@ export class SimulatedDaemon implements Moment {
   readonly origin: SimulatedOrigin;
   readonly receiving = new Map<string, SimulatedDaemon>();
   peerId = '';
-  /** What it last said of its uploads, as others have heard it. */
+  /** Its upload load as last reported to others. */
   saidLoad = new HostLoad();
   life = 0;
   alive = false;
-  /** This life has told the scheduler about itself. */
+  /** True when this life of the daemon has registered with the scheduler. */
   registered = false;
   startedMs = 0;
   finishedMs: number | undefined;
   failed: string | undefined;
-  /** It never comes back: nobody waits for it. */
+  /** True when it never comes back, so that nobody waits for it. */
   departed = false;
   layout: TaskLayout | undefined;
   readonly #parents: SimulatedParents;
@@ -77,7 +77,7 @@ export class SimulatedDaemon implements Moment {
     return this.finishedMs !== undefined;
   }
 
-  /** It fetches from the origin. */
+  /** True while it fetches from the origin. */
   get isAtOrigin(): boolean {
     return this.#machine.leases.isActive;
   }
@@ -90,7 +90,7 @@ export class SimulatedDaemon implements Moment {
     return this.setup.down.rateBytesPerSec;
   }
 
-  /** Processors are never the bottleneck in a simulation. */
+  /** In a simulation processors are never the bottleneck. */
   get answerMs(): number {
     return 0;
   }
@@ -109,7 +109,7 @@ export class SimulatedDaemon implements Moment {
 
   // ── life ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The daemon (re)starts; pieces on disk survived. */
+  /** The daemon starts, or restarts with the pieces that are on its disk. */
   start(): void {
     this.#serve(true);
     this.registered = false;
@@ -122,7 +122,7 @@ export class SimulatedDaemon implements Moment {
     else this.scheduler.announceHost(this);
   }
 
-  /** Somebody asks for the content: a user, or for a seed the scheduler. */
+  /** Somebody asks for the content: a user, or, on a seed, the scheduler. */
   download(): void {
     if (!this.alive || this.isComplete || this.registered) return;
     this.take({ kind: 'started', held: this.held });
@@ -141,7 +141,7 @@ export class SimulatedDaemon implements Moment {
     });
   }
 
-  /** Everything in flight is lost, the disk stays. `silent`: the host dies, and nobody is told; otherwise connections break. */
+  /** Everything in flight is lost, the disk stays. `silent`: the host dies without notice; otherwise connections break. */
   crash(silent: boolean): void {
     this.#serve(false);
     this.uploads.crash(silent);
@@ -153,7 +153,7 @@ export class SimulatedDaemon implements Moment {
     if (this.registered) this.scheduler.streamBroke(this.peerId, silent);
   }
 
-  /** It leaves for good before it has finished; nobody waits for it. */
+  /** It leaves for good before it has finished, and nobody waits for it. */
   depart(): void {
     this.departed = true;
     this.#ended();
@@ -173,7 +173,7 @@ export class SimulatedDaemon implements Moment {
     this.#ended();
   }
 
-  /** Its download fails, and is asked for again, as a process that has ended would. */
+  /** Its download fails and is requested again, like a process that was restarted. */
   #askAgain(): void {
     this.crash(false);
     this.world.after(askAgainMs, () => {
@@ -181,7 +181,7 @@ export class SimulatedDaemon implements Moment {
     });
   }
 
-  /** The scheduler lost its memory: what is under way is registered anew by its machine, what is complete announced here. */
+  /** The scheduler lost its memory: the machine registers a running download again, and a complete one is announced here. */
   schedulerCameBack(): void {
     if (!this.alive) return;
     if (!this.registered) {
@@ -237,7 +237,7 @@ export class SimulatedDaemon implements Moment {
   #newMachine(): PeerMachine {
     const { random, pickerSetup, options } = this.world;
     if (options.arm === 'ours') return new PeerMachine({ ...rules, picker: { ...pickerSetup, random }, settleMs });
-    // The comparison arms ask for as much as they may, and wait for their scheduler.
+    // Arms of the comparison request as much as they may, and wait for their scheduler.
     const picker = { ...pickerSetup, random, capacityBytesPerSec: Number.POSITIVE_INFINITY };
     return new PeerMachine({ ...rules, scheduleTimeoutMs: Number.POSITIVE_INFINITY, picker, settleMs });
   }
@@ -264,7 +264,7 @@ export class SimulatedDaemon implements Moment {
   #run(effect: PeerEffect): void {
     switch (effect.kind) {
       case 'fail':
-        // The origin's answer is the user's answer, until the user asks again; nothing else may fail here.
+        // The origin's error is passed to the user, who asks again. Nothing else may fail here.
         return effect.because === 'origin' ? this.#askAgain() : this.#giveUp(effect.because);
       case 'verify':
         return this.take({ kind: 'verified' });
@@ -302,7 +302,7 @@ export class SimulatedDaemon implements Moment {
     this.#parents.streamBroke(parentId);
   }
 
-  /** A piece body has arrived whole. */
+  /** A piece has arrived completely. */
   received(parentId: string, piece: number, corrupt: boolean): void {
     if (this.isComplete) return;
     if (corrupt) {

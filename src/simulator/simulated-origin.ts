@@ -1,4 +1,4 @@
-/** The origin, as one simulated daemon fetches from it: the pieces of a run one after the other, over a link of the network. */
+/** The origin, as one simulated daemon fetches from it: the pieces of a run in sequence, over a link of the network. */
 import type { OriginEffect } from '../swarm/peer/download/effects.ts';
 import type { OriginLease } from '../swarm/peer/download/origin-lease.ts';
 import type { Flow } from './fluid-network.ts';
@@ -7,7 +7,7 @@ import type { SimulatedDaemon } from './simulated-daemon.ts';
 interface Fetch {
   readonly key: number;
   run: Pick<OriginLease, 'first' | 'end'>;
-  /** Something has come since the request was sent. */
+  /** True when something has arrived since the request was sent. */
   progressed: boolean;
 }
 
@@ -16,7 +16,7 @@ export class SimulatedOrigin {
   #fetch: Fetch | undefined;
   #flow: Flow | undefined;
   #piece: number | undefined;
-  /** Bytes that are here of pieces whose fetch was broken off. */
+  /** Bytes received of pieces whose fetch was interrupted. */
   readonly #parts = new Map<number, number>();
 
   constructor(daemon: SimulatedDaemon) {
@@ -52,7 +52,7 @@ export class SimulatedOrigin {
     this.#parts.clear();
   }
 
-  /** The bytes of an unfinished piece stay; those that wait for it here are told. */
+  /** The bytes of an unfinished piece stay; children that wait for it here are told. */
   stop(): void {
     const { world, uploads } = this.#daemon;
     this.#fetch = undefined;

@@ -1,14 +1,14 @@
-/** The parents of a simulated daemon: what its download asks of them goes over a network that takes a latency. */
+/** The parents of a simulated daemon: its requests to them go over a network with latency. */
 import type { ExchangeEffect } from '../swarm/peer/download/effects.ts';
 import type { SimulatedDaemon } from './simulated-daemon.ts';
 import type { Upload } from './simulated-uploads.ts';
 
-/** Nothing came for so long: the transport gives a request up. */
+/** A request that receives nothing for this long is given up by the transport. */
 const requestTimeoutMs = 5000;
 
 export class SimulatedParents {
   readonly #daemon: SimulatedDaemon;
-  /** Those the machine listens to. */
+  /** The parents that the machine listens to. */
   readonly #parents = new Map<string, SimulatedDaemon>();
 
   constructor(daemon: SimulatedDaemon) {
@@ -39,12 +39,12 @@ export class SimulatedParents {
     this.#parents.clear();
   }
 
-  /** Its process is not there any more; the machine may want to try again. */
+  /** The parent's process has died; the machine may try to connect again. */
   streamBroke(parentId: string): void {
     this.#daemon.take({ kind: 'parent-stream-ended', parentId, end: 'broke' });
   }
 
-  /** A parent that was restarted since knows nothing of a connection to its former life. */
+  /** A parent that has restarted since knows nothing of the old connection. */
   #leave(parentId: string, parent: SimulatedDaemon): void {
     if (parent.peerId === parentId) parent.uploads.childLeft(this.#daemon);
   }

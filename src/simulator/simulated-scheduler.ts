@@ -1,4 +1,4 @@
-/** The scheduler of a simulated cluster: a real Swarm, with wires to the daemons that take a latency. */
+/** The scheduler of a simulated cluster: a real Swarm, connected to the daemons by links with latency. */
 import { DragonflyError } from '../core/errors.ts';
 import type { Decision } from '../swarm/shared/decisions.ts';
 import { allFeatures, type HostInfo, type TaskLayout } from '../swarm/shared/events.ts';
@@ -6,15 +6,15 @@ import type { PieceSet } from '../swarm/shared/piece-set.ts';
 import { Swarm } from '../swarm/scheduler/swarm.ts';
 import type { Place, World } from './world.ts';
 
-/** Of the release that each arm stands for: one parent until 2.0.2, several from 2.0.3. */
+/** The evaluator of the release that each arm stands for: one parent until 2.0.2, several from 2.0.3. */
 const evaluatorOf = { ours: 'measured', dag: 'v2.1.28', tree: 'v2.0.2' } as const;
 const reconnectJitterMs = 500;
-/** Keep-alive of connections: a silent host is noticed after this. */
+/** Keep-alive of connections: a silent host is noticed after this time. */
 const silenceMs = 5000;
 const taskId = 't';
 const url = 'http://origin/object';
 
-/** A daemon, as far as the scheduler deals with it. */
+/** The part of a daemon that the scheduler uses. */
 interface Client {
   readonly setup: Place & { readonly isSeed: boolean; readonly loadLimit: number };
   readonly hostId: string;
@@ -23,9 +23,9 @@ interface Client {
   readonly life: number;
   readonly alive: boolean;
   readonly held: PieceSet;
-  /** It fetches from the origin: a scheduler that lost its memory must not send another. */
+  /** True while it fetches from the origin: a scheduler that lost its memory must not send another daemon there. */
   readonly isAtOrigin: boolean;
-  /** A seed is asked to fetch the task. */
+  /** Makes a seed fetch the task. */
   download(): void;
   decide(decision: Decision): void;
   schedulerCameBack(): void;
@@ -45,7 +45,7 @@ export class SimulatedScheduler<Daemon extends Client> {
     this.#swarm = this.#newSwarm();
   }
 
-  /** There is such a daemon; the scheduler is told of it by the daemon itself. */
+  /** Adds a daemon; the daemon itself announces itself to the scheduler. */
   connect(daemon: Daemon): void {
     this.#daemons.set(daemon.hostId, daemon);
   }
@@ -56,7 +56,7 @@ export class SimulatedScheduler<Daemon extends Client> {
 
   // ── what daemons say ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Sends one event over the wire and the decisions back to the daemons they are for. */
+  /** Delivers one event to the scheduler, and its decisions to the daemons they are for. */
   tell(daemon: Daemon, event: (swarm: Swarm, nowMs: number) => Decision[]): void {
     const { life } = daemon;
     this.#world.after(this.#world.options.latencyMs, () => {
@@ -69,7 +69,7 @@ export class SimulatedScheduler<Daemon extends Client> {
     this.tell(daemon, (swarm, nowMs) => swarm.announceHost(this.#hostInfo(daemon), nowMs));
   }
 
-  /** After a restart of the scheduler: a complete daemon tells what it holds. */
+  /** After a restart of the scheduler a complete daemon reports what it holds. */
   announceHeld(daemon: Daemon): void {
     const { hostId, peerId } = daemon;
     this.tell(daemon, (swarm, nowMs) => {
@@ -112,7 +112,7 @@ export class SimulatedScheduler<Daemon extends Client> {
 
   // ── itself ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** All it knew is lost; daemons notice the broken stream and come back with what they hold, jittered. */
+  /** Everything it knew is lost; daemons notice the broken stream and come back with what they hold, at random times. */
   restart(): void {
     this.#swarm = this.#newSwarm();
     this.#tickMs = Number.POSITIVE_INFINITY;
@@ -128,7 +128,7 @@ export class SimulatedScheduler<Daemon extends Client> {
       mode: arm === 'ours' ? 'swarm' : arm,
       evaluator: evaluator ?? evaluatorOf[arm],
       limits: limits ?? {},
-      // the first scheduler of a run has been up for long
+      // the first scheduler of a run has been running for long
       startedAtMs: nowMs === 0 ? Number.NEGATIVE_INFINITY : nowMs,
     });
   }
@@ -147,7 +147,7 @@ export class SimulatedScheduler<Daemon extends Client> {
     };
   }
 
-  /** What a restarted scheduler does not know any more is answered with an error, as over the wire. */
+  /** An event about something that a restarted scheduler does not know is answered with an error, as over the network. */
   #apply(event: () => Decision[]): void {
     try {
       this.#deliver(event());

@@ -1,4 +1,4 @@
-/** The session of a simulated daemon's download with the scheduler: registrations and reports, over a wire that takes a latency. */
+/** The session of a simulated daemon's download with the scheduler: registrations and reports, over a link with latency. */
 import type { SessionEffect } from '../swarm/peer/download/effects.ts';
 import { downloadLimits } from '../swarm/peer/download/limits.ts';
 import { digestBytes } from '../swarm/shared/piece-digests.ts';
@@ -29,7 +29,7 @@ export class SimulatedSession {
         );
       case 'report-piece':
       case 'ask-for-reader':
-        return; // no scheduler of the original is here, and no reader of a part
+        return; // the simulation has no scheduler of the original, and no reader of a range
       case 'report-parent': {
         const { parentId, piece, fault } = effect;
         const reason = fault === 'gone' ? 'not-held' : fault === 'corrupt' ? 'corrupt' : 'temporary';
@@ -38,7 +38,7 @@ export class SimulatedSession {
       case 'report-lease-started':
         return tell(this.#daemon, (swarm, nowMs) => swarm.backToSourceStarted(peerId, nowMs));
       case 'report-lease-alive': {
-        if (world.options.arm !== 'ours') return; // the original's daemons give no such sign
+        if (world.options.arm !== 'ours') return; // the original's daemons send no such message
         const sign = { aliveEveryMs: downloadLimits.leaseAliveMs, originSilent: !origin.flows };
         return tell(this.#daemon, (swarm, nowMs) => swarm.originProgress(peerId, sign, nowMs));
       }
@@ -53,7 +53,7 @@ export class SimulatedSession {
     }
   }
 
-  /** Those that are honest tell one digest for all pieces: only whether it is the same counts here. */
+  /** Honest daemons report the same digest for all pieces: only equality counts here. */
   tellDigest(first: number): void {
     const { scheduler, peerId } = this.#daemon;
     const told = { first, digests: new Uint8Array(digestBytes), validator: '', checked: false };

@@ -1,4 +1,4 @@
-/** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while it is at the origin, bodies flow. */
+/** The parent side of a simulated daemon: UploadGate admits, SuperSeeder announces while the daemon is at the origin, and bodies flow. */
 import type { PeerEvent } from '../swarm/peer/download/events.ts';
 import { HostLoad } from '../swarm/peer/host-load.ts';
 import { LoadNews } from '../swarm/peer/load-news.ts';
@@ -11,29 +11,29 @@ import type { World } from './world.ts';
 
 export interface Upload extends UploadRequest {
   readonly child: SimulatedDaemon;
-  /** Which life of the child asked: a restarted one does not take the answer. */
+  /** The life of the child that asked: a restarted child does not accept the answer. */
   readonly childLife: number;
 }
 
 interface Sending {
   readonly upload: Upload;
   readonly flow: Flow;
-  /** The kernel has the last of it: another may begin. */
+  /** True when the kernel has the last byte, so that another may begin. */
   handedOver: boolean;
-  /** The child has seen the end coming. */
+  /** True when the child has noticed that the piece is about to end. */
   told: boolean;
 }
 
-/** A piece on its way from the origin: children may have it along with this daemon, and not sooner. */
+/** A piece that is arriving from the origin: children receive it along with this daemon, never sooner. */
 interface Incoming {
   readonly piece: number;
-  /** What is left to do for uploads that have caught up with it. */
+  /** Continuations of uploads that have sent everything that has arrived. */
   readonly caughtUp: (() => void)[];
 }
 
 const gateRecheckMs = 4;
 const loadDelayMs = 0.2;
-/** What a kernel's socket buffer holds, however much the daemon lets it. */
+/** The size of a kernel's socket buffer, however much the daemon would allow. */
 const socketBufferBytes = 2.5e6;
 const shortestWaitMs = 0.05;
 
@@ -63,7 +63,7 @@ export class SimulatedUploads {
     this.#daemon.saidLoad = new HostLoad();
   }
 
-  /** Everything that was being sent is lost. `silent`: the children are not told. */
+  /** Everything being sent is lost. `silent`: the children are not notified. */
   crash(silent: boolean): void {
     this.#seeder = undefined;
     this.#incoming = undefined;
@@ -73,7 +73,7 @@ export class SimulatedUploads {
     this.#gate = this.#newGate();
   }
 
-  /** The daemon got a lease of the origin. */
+  /** The daemon got a lease. */
   originBegan(): void {
     this.#gate.atOrigin = true;
     this.#seeder ??= this.#world.options.arm === 'ours' ? new SuperSeeder({}, this.#daemon.held) : undefined;
@@ -81,14 +81,14 @@ export class SimulatedUploads {
     for (const child of this.#subscribers.values()) this.#seeder?.childJoined(child.peerId);
   }
 
-  /** Nothing more comes from the origin. */
+  /** Nothing more arrives from the origin. */
   originEnded(): void {
     this.#gate.atOrigin = false;
     this.#seeder?.allHeld();
     this.#announceSeeded();
   }
 
-  /** The first bytes of a piece come in from the origin. The original's daemons pass on whole pieces only. */
+  /** The first bytes of a piece arrive from the origin. The original's daemons pass on whole pieces only. */
   begun(piece: number): void {
     if (!this.#seeder) return;
     this.#incoming = { piece, caughtUp: [] };
@@ -96,7 +96,7 @@ export class SimulatedUploads {
     this.#announceSeeded();
   }
 
-  /** It will not be complete: who was getting it starts over elsewhere. */
+  /** The piece will not be complete; children that were receiving it start over elsewhere. */
   givenUp(piece: number): void {
     if (this.#incoming?.piece !== piece) return;
     this.#incoming = undefined;
@@ -213,7 +213,7 @@ export class SimulatedUploads {
     this.#announceSeeded();
   }
 
-  /** Looks again soon whether the uplink has room: a child may have got another sender. */
+  /** Checks again soon whether the uplink has room, since a child may have found another sender. */
   recheckGate(): void {
     if (this.#gateQueued || this.#gate.waiting === 0) return;
     this.#gateQueued = true;
@@ -237,7 +237,7 @@ export class SimulatedUploads {
     this.#announceLoad();
   }
 
-  /** Tells the children how much there is to do here, once for all changes of a moment. */
+  /** Tells the children the current load, once for all changes of one moment. */
   #announceLoad(): void {
     const { nowMs } = this.#world;
     const dueMs = Math.max(nowMs + loadDelayMs, this.#news.dueMs(this.#gate.load, this.#subscribers.size));
@@ -295,7 +295,7 @@ export class SimulatedUploads {
     for (const parent of child.receiving.values()) if (parent !== this.#daemon) parent.uploads.recheckGate();
   }
 
-  /** Both ends see the end of a piece coming, and line the next one up. */
+  /** Both ends notice that a piece is about to end, and prepare the next one. */
   #watchEnd(sending: Sending): void {
     const { flow, upload } = sending;
     if (this.#world.options.arm !== 'ours') return;
@@ -312,7 +312,7 @@ export class SimulatedUploads {
     }
     const nextMs = Math.min(sending.handedOver ? Infinity : heldBackMs, sending.told ? Infinity : unseenMs);
     if (nextMs === Infinity) return;
-    // the rate may change meanwhile, so a far end is looked at again half way
+    // the rate may change meanwhile, so a distant end is checked again half way
     this.#world.after(Math.max(shortestWaitMs, nextMs > 1 ? nextMs / 2 : nextMs), () => {
       if (!flow.ended && this.#daemon.alive) this.#watchEnd(sending);
     });
@@ -322,14 +322,14 @@ export class SimulatedUploads {
     return flow.remainingBytes / flow.rate - (this.#world.nowMs - flow.updatedMs);
   }
 
-  /** Until the kernel has the last of it. */
+  /** Time until the kernel has the last byte. */
   #heldBackMs(sending: Sending): number {
     const { rate } = sending.flow;
     const unsentBytes = Math.min(socketBufferBytes, Math.max(minUnsentBytes, rate * unsentMs));
     return this.#leftMs(sending) - unsentBytes / rate;
   }
 
-  /** Until the child sees the end coming: it must know the pace, and what is left must be little. */
+  /** Time until the child can foresee the end: it must know the rate, and little may be left. */
   #unseenMs(sending: Sending): number {
     const { flow, upload } = sending;
     const latencyMs = this.#world.latencyMs(this.#daemon.setup, upload.child.setup);
@@ -350,7 +350,8 @@ export class SimulatedUploads {
 
   #newGate(): UploadGate<Upload> {
     if (this.#world.options.arm === 'ours') return new UploadGate({ maxActive: this.#daemon.setup.loadLimit });
-    // the original's daemons send whatever is asked at once; its load limit is on children, and the scheduler's business
+    // the original's daemons send whatever is requested at once; its load limit applies to children, and its scheduler enforces
+    // it
     return new UploadGate({ maxActive: Number.POSITIVE_INFINITY, capacityBytesPerSec: Number.POSITIVE_INFINITY });
   }
 }

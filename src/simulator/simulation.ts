@@ -1,4 +1,4 @@
-/** One run: daemons arrive, the swarm works, and what came of it. */
+/** One run: daemons arrive, the swarm works, and the result is measured. */
 import { percentile } from './statistics.ts';
 import { planFaults } from './faults.ts';
 import { defaultSimulation, fluidLimitMs, type SimulationOptions } from './options.ts';
@@ -8,7 +8,7 @@ export interface SimulationResult {
   /** Time until the last peer has everything, divided by the fluid limit. */
   readonly r: number;
   readonly originCopies: number;
-  /** Of these copies, what some live honest peer already held when it was fetched once more. */
+  /** The part of these copies that was fetched although a live, honest peer already held the piece. */
   readonly avoidableCopies: number;
   readonly originRequests: number;
   readonly timeToLastSeconds: number;
@@ -16,7 +16,7 @@ export interface SimulationResult {
   readonly meanSeconds: number;
   readonly p50Seconds: number;
   readonly p99Seconds: number;
-  /** Size ÷ time of its own, of the slowest peer, the fastest, and all on average. */
+  /** Size divided by its own time: for the slowest peer, the fastest, and on average. */
   readonly speed: { readonly min: number; readonly mean: number; readonly max: number };
   /** Bytes that arrived twice, as a share of all delivered bytes. */
   readonly duplicateShare: number;

@@ -1,4 +1,4 @@
-/** A run with a random mixture of faults, all of it from one number, with the invariants checked on the way. */
+/** A run with a random mixture of faults, all derived from one number, that checks the invariants on the way. */
 import { assertInvariants } from '../swarm/scheduler/invariants.ts';
 import { seededRandom } from '../swarm/shared/random.ts';
 import { randomFaults } from './faults.ts';

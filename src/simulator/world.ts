@@ -1,4 +1,4 @@
-/** What all simulated daemons share: time, chance, the content, the links between them, and what is counted on the way. */
+/** What all simulated daemons share: time, randomness, the content, the links between them, and the counters. */
 import { defaultPieceLength, pieceLayout, pieceSpan, type PieceLayout } from '../core/piece-layout.ts';
 import type { TaskLayout } from '../swarm/shared/events.ts';
 import type { PieceOrder } from '../swarm/peer/parent-book.ts';
@@ -10,7 +10,7 @@ import { FluidNetwork, Link } from './fluid-network.ts';
 import type { SimulationOptions } from './options.ts';
 import { Paths } from './paths.ts';
 
-/** Where a host is, and its links. */
+/** The location of a host, and its links. */
 export interface Place {
   readonly index: number;
   readonly zone: number;
@@ -25,17 +25,17 @@ export class World {
   readonly random: Random;
   readonly betweenZones: Link | undefined;
   readonly layout: TaskLayout;
-  /** By the host's index: announcements before this time lead to nothing there. Kept together as it is asked most often of all. */
+  /** By host index: announcements before this time have no effect there. One array, because it is read more often than anything else. */
   readonly deafUntilMs: Float64Array;
   readonly pickerSetup: { readonly order: PieceOrder; readonly limits: Partial<PickerLimits> };
   originBytes = 0;
   originRequests = 0;
-  /** Fetched although a live, honest daemon held the piece. */
+  /** Bytes fetched although a live, honest daemon held the piece. */
   avoidableOriginBytes = 0;
   duplicateBytes = 0;
   /** Hosts that the scheduler has found to lie. */
   readonly struckOff = new Set<string>();
-  /** Children that got corrupt pieces, and refused them. */
+  /** Children that received corrupt pieces and refused them. */
   readonly liedTo = new Set<string>();
   originIsUp = true;
   /** Peers that have neither finished nor failed for good. */
@@ -44,9 +44,9 @@ export class World {
   readonly #paths: Paths | undefined;
   readonly #processors: readonly Link[];
   readonly #pieces: PieceLayout;
-  /** By piece: the hosts that have it on their disks. */
+  /** By piece: the hosts that have it on disk. */
   readonly #holders: readonly PieceSet[];
-  /** Hosts that are up and serve what they were given. */
+  /** Hosts that are up and serve honestly. */
   readonly #serving = new PieceSet();
 
   constructor(options: SimulationOptions) {
@@ -60,7 +60,7 @@ export class World {
     const { processorsBytesPerSec } = options;
     this.#processors = processorsBytesPerSec === undefined ? [] : [new Link(processorsBytesPerSec)];
     this.#paths = options.sites && new Paths(options.sites, options.seed, this.clock, this.network);
-    // the original asks for eight pieces at once, in order, whether its parents are near or far
+    // the original requests eight pieces at once, in order, whether its parents are near or far
     this.pickerSetup =
       options.arm === 'ours'
         ? { order: 'rarest', limits: options.picker ?? {} }
@@ -119,12 +119,12 @@ export class World {
     onLanded({ child: index, parent: parentId === undefined ? undefined : indexOf(parentId), atMs: this.nowMs });
   }
 
-  /** As the daemon's own `held` says; quicker when many are asked about the same piece. */
+  /** Equal to the daemon's own `held`, but faster when many daemons are asked about the same piece. */
   holds(index: number, piece: number): boolean {
     return this.#holders[piece]?.has(index) === true;
   }
 
-  /** An honest daemon begins to serve, or ends. */
+  /** An honest daemon begins to serve, or stops. */
   serves(index: number, serving: boolean): void {
     if (serving) this.#serving.add(index);
     else this.#serving.delete(index);
@@ -158,7 +158,7 @@ export class World {
   }
 }
 
-/** `peer-12#1` is what the host 12 is called in its first life. */
+/** `peer-12#1` is host 12 in its first life. */
 function indexOf(peerId: string): number {
   return Number(/-(\d+)#/.exec(peerId)?.[1]);
 }

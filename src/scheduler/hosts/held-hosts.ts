@@ -1,4 +1,4 @@
-/** Hosts held alive by an open stream: when the last one breaks and none comes back soon, the host is dead. */
+/** Hosts that an open stream holds alive: when the last stream breaks and no other follows soon, the host is dead. */
 import { DragonflyError } from '../../core/errors.ts';
 import { onAbort, type Closable } from '../../core/process/lifecycle.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -56,7 +56,7 @@ export class HeldHosts implements Closable {
     }
   }
 
-  /** A sign of life of a host whose stream broke: the time to come back begins anew. */
+  /** A sign of life from a host whose stream broke: its time to come back starts anew. */
   seen(hostId: string): void {
     if (this.#timers.has(hostId)) this.#awaitReturn(hostId);
   }

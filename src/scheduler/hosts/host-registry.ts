@@ -1,4 +1,4 @@
-/** What hosts told of themselves, beside what the swarm needs of it; and the streams that hold them alive. */
+/** What hosts report about themselves beyond what the swarm needs, and the streams that hold them alive. */
 import { Host as HostMessage, type Host } from '../../../gen/common/v2/common.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import type { HostInfo } from '../../swarm/shared/events.ts';
@@ -12,9 +12,9 @@ import {
 
 /** Who speaks for a host. */
 export interface HostOwner {
-  /** It has shown a certificate. */
+  /** True when it has presented a certificate. */
   readonly isCertified: boolean;
-  /** Where it calls from; empty for this machine. */
+  /** The address it calls from; empty for this machine. */
   readonly address: string;
 }
 
@@ -22,13 +22,13 @@ export interface KnownHost {
   owner: HostOwner;
   /** As announced last. */
   host: Host;
-  /** The part that other peers need to reach it; shared by all answers that name the host. */
+  /** The fields that other peers need to reach it; shared by all answers that name the host. */
   contact: Host;
-  /** Other nodes cannot connect to it at the address it tells. */
+  /** True when other nodes cannot connect to the address it announces. */
   unreachable: boolean;
-  /** Streams by which the daemon holds itself known; usually one, two for a moment when it reconnects. */
+  /** The number of streams by which the daemon holds itself known: usually one, two for a moment when it reconnects. */
   holders: number;
-  /** What it costs to know it, estimated. */
+  /** The estimated memory it takes to know this host. */
   bytes: number;
 }
 
@@ -38,7 +38,7 @@ export interface HostBudget {
   readonly hosts: number;
 }
 
-/** What one address may bring without a certificate, at most. */
+/** What one address has brought without a certificate; it is limited. */
 interface Brought {
   readonly hostIds: Set<string>;
   bytes: number;
@@ -46,7 +46,7 @@ interface Brought {
 
 export class HostRegistry {
   readonly #hosts = new Map<string, KnownHost>();
-  /** By the address they were announced from. */
+  /** Keyed by the address that the hosts were announced from. */
   readonly #brought = new Map<string, Brought>();
   readonly #budget: HostBudget;
   #bytes = 0;
@@ -56,8 +56,8 @@ export class HostRegistry {
   }
 
   /**
-   * There is room for what the host says of itself. Throws RESOURCE_EXHAUSTED when all hosts together, or those without a certificate that
-   * come from one address, have said too much, or are too many.
+   * Throws RESOURCE_EXHAUSTED when there is no room for what the host reports: all hosts together, or those that come
+   * without a certificate from one address, have reported too much or are too many.
    */
   requireRoom(host: Host, { isCertified, address }: HostOwner): void {
     const known = this.#hosts.get(host.id);
@@ -74,7 +74,7 @@ export class HostRegistry {
       throw exhausted(`${address || 'this machine'} has announced as many hosts as it may`);
   }
 
-  /** Hosts that were announced from there. */
+  /** The hosts that were announced from this address. */
   from(address: string): Iterable<string> {
     return this.#brought.get(address)?.hostIds ?? [];
   }
@@ -93,7 +93,7 @@ export class HostRegistry {
     else this.#hosts.set(host.id, { ...news, holders: 0 });
   }
 
-  /** Some host was announced from there. */
+  /** True when some host was announced from this address. */
   isKnownAddress(address: string): boolean {
     return this.#brought.has(address);
   }
@@ -116,7 +116,7 @@ export class HostRegistry {
     this.#hosts.delete(hostId);
   }
 
-  /** @param type of the protocol, 0 normal, other values seeds; undefined for all. */
+  /** @param type of the protocol: 0 is a normal host, other values are seeds, undefined is all. */
   list(type?: number): Host[] {
     const hosts = [...this.#hosts.values()].map(({ host }) => host);
     return type === undefined ? hosts : hosts.filter((host) => host.type === type);
@@ -136,9 +136,9 @@ export function isSeed(host: Host): boolean {
 
 export interface HostSettings {
   readonly intervalMs: number | undefined;
-  /** Children at once, from the dynamic configuration. */
+  /** How many children it serves at once, from the dynamic configuration. */
   readonly loadLimit: number | undefined;
-  /** Otherwise a seed is a peer like any other. */
+  /** When false, a seed is a peer like any other. */
   readonly usesSeeds: boolean;
   readonly owner: HostOwner;
 }
@@ -146,7 +146,7 @@ export interface HostSettings {
 export function hostInfo(host: Host, { intervalMs, loadLimit, usesSeeds, owner }: HostSettings): HostInfo {
   return {
     hostId: host.id,
-    // Whoever has shown nothing may call himself by many names.
+    // A host that has not identified itself may use many names, so only its address counts as a witness.
     witness: owner.isCertified || owner.address === '' ? undefined : owner.address,
     type: isSeed(host) && usesSeeds ? 'seed' : 'normal',
     idc: host.network?.idc ?? '',
@@ -158,7 +158,7 @@ export function hostInfo(host: Host, { intervalMs, loadLimit, usesSeeds, owner }
   };
 }
 
-/** It is kept in several forms. */
+/** A multiple of the message's size, since it is kept in several forms. */
 function costOf(host: Host): number {
   return hostCostBytes + costPerByte * HostMessage.encode(host).finish().length;
 }
@@ -169,7 +169,7 @@ function exhausted(message: string): DragonflyError {
   });
 }
 
-/** Load figures and build details are long and no peer asks for them. */
+/** Leaves out load figures and build details, which are long and which no peer needs. */
 function contactOf(host: Host): Host {
   const { idc, location, maxTxBandwidth = 0 } = host.network ?? {};
   return {

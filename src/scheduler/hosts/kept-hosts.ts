@@ -1,8 +1,9 @@
 /**
- * Daemons of the original hold no stream: after a restart of the scheduler they announce themselves only at their next interval,
- * five minutes by default. Until then their downloads would be refused, and seeds that hold content, or are fetching it, would not
- * be asked. So what they said of themselves is kept on disk, and they are hosts again from the start. One that is dead meanwhile
- * costs a call that fails, and is forgotten when its announcement stays out.
+ * Hosts that run daemons of the original, kept on disk. Such a daemon holds no stream: after a restart of the scheduler
+ * it announces itself only at its next interval, five minutes by default. Until then its downloads would be refused,
+ * and a seed that holds content, or is fetching it, would not be asked. So its last announcement is kept, and it is a
+ * host again from the start. A host that has died meanwhile costs one failing call, and is forgotten when its
+ * announcement does not come.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +21,7 @@ const fileName = 'hosts.json';
 
 export interface KeptHost {
   readonly host: Host;
-  /** Where it calls from; empty for this machine. */
+  /** The address it calls from; empty for this machine. */
   readonly address: string;
   readonly intervalMs: number | undefined;
   readonly unreachable: boolean;
@@ -56,12 +57,12 @@ export class KeptHosts implements Closable {
     return new KeptHosts(directory, await readHosts(join(directory, fileName), logger), logger);
   }
 
-  /** Those of before the start, in the order of their announcements. */
+  /** The hosts kept by the previous run, in the order of their announcements. */
   list(): KeptHost[] {
     return [...this.#hosts.values()];
   }
 
-  /** It holds no stream to this scheduler. */
+  /** Called for a host that holds no stream to this scheduler. */
   announced(kept: Omit<KeptHost, 'seenMs'>): void {
     const { id } = kept.host;
     const known = this.#hosts.get(id);
@@ -71,7 +72,7 @@ export class KeptHosts implements Closable {
     this.#writeWithin(isNews ? keptHostsNewMs : keptHostsSeenMs);
   }
 
-  /** It has left, or holds a stream from now on. */
+  /** The host has left, or holds a stream from now on. */
   gone(hostId: string): void {
     if (this.#hosts.delete(hostId)) this.#writeWithin(keptHostsNewMs);
   }
@@ -120,11 +121,11 @@ export interface ReturningOptions {
     readonly peerLoadLimit?: number | undefined;
     readonly seedLoadLimit?: number | undefined;
   };
-  /** Who shows no certificate is believed to be a seed. */
+  /** True when a host without a certificate is believed to be a seed. */
   readonly believesSeeds: boolean;
 }
 
-/** The hosts of before the start are hosts again, and forgotten when the scheduler forgets them. */
+/** Makes the hosts of the previous run hosts again, and forgets them when the scheduler does. */
 export function bringBack(kept: KeptHosts, { brain, loadLimits, believesSeeds }: ReturningOptions): void {
   const { peerLoadLimit, seedLoadLimit } = loadLimits();
   for (const { host, address, intervalMs, unreachable } of kept.list()) {

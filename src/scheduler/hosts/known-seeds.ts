@@ -1,6 +1,7 @@
 /**
- * Which hosts are believed to be seeds though they show no certificate. Others are sent to a seed first, and what it tells of content is certain: where
- * certificates are preferred, one without is a seed only when the manager lists it, and a peer like any other until then.
+ * Which hosts without a certificate are believed to be seeds. Others are sent to a seed first, and what it reports
+ * about content is taken as certain. So where certificates are preferred, a host without one is a seed only when the
+ * manager lists it, and a peer like any other until then.
  */
 import type { Host } from '../../../gen/common/v2/common.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -8,7 +9,7 @@ import type { DynamicConfig } from '../dynamic-config.ts';
 import { seedListAgeMs } from '../limits.ts';
 
 export interface KnownSeedsOptions {
-  /** Certificates are preferred here. Otherwise everybody is believed. */
+  /** True when certificates are preferred here. Otherwise every host is believed. */
   readonly proven: boolean;
   readonly dynamic: Pick<DynamicConfig, 'settings' | 'refresh'>;
   readonly logger: Logger;
@@ -27,7 +28,7 @@ export class KnownSeeds {
     this.#options = options;
   }
 
-  /** @param owner who announces it. A certificate names the cluster of the seed: one of another cluster is a peer like any other here. */
+  /** @param owner who announces it. A certificate names the cluster of the seed; a seed of another cluster is a peer like any other here. */
   async has(host: Host, owner: SeedOwner = {}): Promise<boolean> {
     const { proven, logger } = this.#options;
     if (owner.isCertified === true) return !this.#isOfOthers(owner.clusterId);
@@ -52,7 +53,10 @@ export class KnownSeeds {
     return this.#options.dynamic.settings.seedPeers.some((seed) => seed.hostname === hostname && seed.ip === ip);
   }
 
-  /** It may have been registered a moment ago. Whoever calls himself a seed all the time does not make work for the manager. */
+  /**
+   * A missing seed may have been registered a moment ago. The list has a minimum age, so that a host that keeps calling itself a
+   * seed does not burden the manager.
+   */
   async #readAgain(): Promise<void> {
     if (performance.now() - this.#readAtMs < seedListAgeMs) return;
     this.#readAtMs = performance.now();

@@ -1,14 +1,15 @@
 /**
- * Which hosts remember what of objects at stores, so that a host that changes one can wait until nobody relies on what it was. The keys are digests.
- * A host is told by the stream that holds it; when that breaks, it relies on nothing any more, and knows that as well.
+ * Which hosts remember something of an object at a store, so that a host that changes the object can wait until nobody
+ * relies on its old state. The keys are digests. A host is notified through the stream that holds it; when the stream
+ * breaks the host stops relying on anything, and knows that it must.
  */
 import { LRUCache } from 'lru-cache';
 import { objectLimits as limits } from '../limits.ts';
 
-/** Keys to let go, to one host. */
+/** Sends one host the keys that it must let go. */
 type Tell = (keys: readonly string[]) => void;
 
-/** A host waits until those it has overruled have let go. */
+/** A host's change, which waits until the other hosts have let go of the key. */
 interface Change {
   readonly key: string;
   readonly waitsFor: Set<string>;
@@ -24,7 +25,7 @@ export class ObjectWatches {
   readonly #changes = new Set<Change>();
   readonly #partLengths = new LRUCache<string, number>({ max: limits.partLengths });
 
-  /** The host can be told of changes until the result is disposed of. */
+  /** The host can be notified of changes until the result is disposed of. */
   hold(hostId: string, tell: Tell): Disposable {
     const tells = this.#tell.get(hostId) ?? new Set();
     this.#tell.set(hostId, tells.add(tell));
@@ -38,7 +39,7 @@ export class ObjectWatches {
     };
   }
 
-  /** False: it could not be told of a change, or there is too much to remember. */
+  /** False when the host could not be notified of a change, or when there is too much to remember. */
   watch(hostId: string, keys: readonly string[]): boolean {
     if (!this.#tell.has(hostId)) return false;
     const watched = this.#watched.get(hostId) ?? new Set();
@@ -68,7 +69,7 @@ export class ObjectWatches {
     }
   }
 
-  /** Resolves when all others have let go of it, or a host does not answer for too long. */
+  /** Resolves when all others have let go of the key, or when a host takes too long to answer. */
   async changed(hostId: string, key: string, partLength: number): Promise<void> {
     if (partLength > 0) this.#partLengths.set(key, partLength);
     else this.#partLengths.delete(key);
@@ -84,7 +85,7 @@ export class ObjectWatches {
     this.#changes.delete(change);
   }
 
-  /** Of the parts that the object was written in, as who changed it last has told; 0 where nobody has. */
+  /** The length of the parts the object was written in, as reported by the last host that changed it; 0 when nobody has. */
   partLengthOf(key: string): number {
     return this.#partLengths.get(key) ?? 0;
   }

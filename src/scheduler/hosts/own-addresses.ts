@@ -1,4 +1,4 @@
-/** Where this scheduler is found. The ports are known once they are bound; nobody asks before. */
+/** The addresses of this scheduler. Its ports are known only once they are bound, and nothing asks before that. */
 import { hostPort } from '../../core/net/host-port.ts';
 
 export class OwnAddresses {
@@ -31,12 +31,12 @@ export class OwnAddresses {
     return hostPort(this.ip, this.advertisedPort);
   }
 
-  /** By which callers may name this scheduler. */
+  /** The addresses by which callers may name this scheduler. */
   get all(): readonly string[] {
     return [...new Set([this.#grpcPort, this.advertisedPort])].map((port) => hostPort(this.ip, port));
   }
 
-  /** Ports of this machine that are no origins. */
+  /** Ports of this machine that must not be used as origins. */
   get ports(): ReadonlySet<number> {
     return new Set(this.#metricsPort === undefined ? [this.#grpcPort] : [this.#grpcPort, this.#metricsPort]);
   }

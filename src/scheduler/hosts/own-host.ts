@@ -1,6 +1,7 @@
 /**
- * A host is announced, held, changed and taken away by itself alone: by its certificate where it has one, else from where it was announced. What
- * has shown a certificate is not spoken for without one.
+ * A host is announced, held, changed and removed only by itself: it is recognised by its certificate if it has one,
+ * otherwise by the address it was announced from. A caller without a certificate cannot speak for a host that has
+ * presented one.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { isOwnAddress, namesLoopback } from '../../core/net/own-address.ts';
@@ -35,36 +36,36 @@ export function requireOwnHost(hostId: string, context: Calling, brain: Pick<Bra
   );
 }
 
-/** What tasks there are is for members, services and programs of this machine, and for machines with a node. Throws PERMISSION_DENIED. */
+/** Only members, services, programs on this machine and machines with a node may list tasks. Throws PERMISSION_DENIED. */
 export function requireNode(context: Calling, { hosts }: Pick<Brain, 'hosts'>): void {
   const { address } = ownerOf(context);
   if (context.caller.kind === 'member' || address === '' || hosts.isKnownAddress(address)) return;
   throw new DragonflyError('PERMISSION_DENIED', `no node was announced from ${address}`);
 }
 
-/** Its word opens content to everybody, so it has to show that the operator has made it a seed. Throws PERMISSION_DENIED. */
+/** A seed's word opens content to everyone, so it has to prove that the operator has made it a seed. Throws PERMISSION_DENIED. */
 export function requireSeed({ caller }: Calling): true {
   if (caller.kind === 'member' && caller.proof === 'certificate' && caller.role === 'seed') return true;
   throw new DragonflyError('PERMISSION_DENIED', 'only a seed, by its certificate, says what is open to everybody');
 }
 
-/** Who the caller is, as far as he shows it. */
+/** The caller's identity as far as he proves it. */
 export function ownerOf({ caller, peerHost }: Calling): HostOwner {
   const isCertified = caller.kind === 'member' && caller.proof === 'certificate';
   return { isCertified, address: peerHost === '' || isOwnAddress(peerHost) ? '' : peerHost };
 }
 
-/** Ids begin with the address of their host, and nobody calls from another's. */
+/** Host ids begin with the address of their host, and nobody can call from another host's address. */
 function isNamedBy(hostId: string, { address }: HostOwner): boolean {
   return address === '' || hostId.startsWith(`${address}-`);
 }
 
-/** An announcement of it stayed out. */
+/** True when an announcement of the host failed to come. */
 function isOverdue(host: { readonly lastSeenMs: number; readonly info: HostInfo } | undefined): boolean {
   return host === undefined || performance.now() - host.lastSeenMs > 1.5 * host.info.announceIntervalMs;
 }
 
-/** A seed says so in its certificate: others are sent to it first. Throws PERMISSION_DENIED, INVALID_ARGUMENT. */
+/** The certificate must say that the host is a seed, because others are sent to seeds first. Throws PERMISSION_DENIED, INVALID_ARGUMENT. */
 export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Brain, 'hosts' | 'swarm'>): void {
   requireSpeaksFor(context, { hostId: host.id, roles: [isSeed(host) ? 'seed' : 'peer'] });
   requireOwnHost(host.id, context, brain);
@@ -79,8 +80,8 @@ export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Br
 }
 
 /**
- * Others, and this scheduler, connect to where a host says it is. A certificate is issued for a name and an address, of which the host id is made: its
- * holder sends nobody elsewhere.
+ * Others, and this scheduler, connect to the address a host announces. A certificate is issued for a name and an
+ * address, and the host id is made of these, so its holder cannot direct anybody elsewhere.
  */
 function requireOwnPlace({ id, ip }: Host, context: Calling): void {
   if (!ownerOf(context).isCertified || id.startsWith(`${ip}-`)) return;
@@ -89,7 +90,7 @@ function requireOwnPlace({ id, ip }: Host, context: Calling): void {
   });
 }
 
-/** `http://localhost/x` of two machines are two things under one name. Throws PERMISSION_DENIED. */
+/** `http://localhost/x` on two machines means two different things. Throws PERMISSION_DENIED. */
 export function requireShareable(url: string, callerAddress: string): void {
   if (!namesLoopback(url) || isOwnAddress(callerAddress)) return;
   throw new DragonflyError(

@@ -1,7 +1,7 @@
 /**
- * Whether other nodes can reach a host. One behind address translation announces an address that is not the one it comes
- * from; then, and only then, the announced one is tried. A host that cannot be reached gives nothing to others: it would
- * cost each of them the time until its connection fails.
+ * Whether other nodes can reach a host. A host behind address translation announces an address other than the one it
+ * calls from; only then is the announced address tried. A host that cannot be reached gives nothing to others, because
+ * each of them would wait until its connection fails.
  *
  * A scheduler that may not open connections at all must not take the swarm apart, so a failed try alone proves nothing.
  */
@@ -26,10 +26,10 @@ export class Reachability {
     this.#channels = channels;
   }
 
-  /** @param callerAddress the announcement came from; empty for a socket of this machine. */
+  /** @param callerAddress that the announcement came from; empty for a socket of this machine. */
   async isReachable({ id, ip, port }: Host, callerAddress: string): Promise<boolean> {
     if (callerAddress === '' || plainAddress(ip) === callerAddress || isOwnAddress(callerAddress)) return true;
-    if (isLoopbackAddress(ip) || /^(169\.254\.|fe80:)/i.test(ip)) return false; // nobody else's, and not to be dialled
+    if (isLoopbackAddress(ip) || /^(169\.254\.|fe80:)/i.test(ip)) return false; // such an address belongs to the host itself, and must not be dialled
     const address = hostPort(ip, port);
     const known = this.#verdicts.get(id);
     if (known && known.address === address && known.untilMs > performance.now()) return known.reachable;

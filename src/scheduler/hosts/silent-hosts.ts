@@ -1,7 +1,8 @@
 /**
- * Hosts that hold no stream to this scheduler, as daemons of the original. A dead one is noticed only when its announcements fail to
- * come, after minutes, and until then the scheduler goes on sending children to it. So the scheduler dials the host as soon as a child
- * reports that it got nothing from it. The host is gone when its port is closed, or when it does not answer and two children complain.
+ * Hosts that hold no stream to this scheduler, which are daemons of the original. A dead one would be noticed only when
+ * its announcements fail to come, minutes later, and until then the scheduler would go on sending children to it. So
+ * the scheduler dials the host as soon as a child reports that it got nothing from it. The host is gone when its port
+ * is closed, or when it does not answer and two children complain.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -30,7 +31,7 @@ export class SilentHosts {
     this.#options = options;
   }
 
-  /** A host got nothing from this one, for a reason that may pass. Returns at once. */
+  /** A host got nothing from this one, for a reason that may be temporary. Returns at once. */
   doubted(hostId: string, childHostId: string): void {
     const known = this.#options.hosts.get(hostId);
     if (!known || known.holders > 0 || known.unreachable) return;
@@ -52,7 +53,7 @@ export class SilentHosts {
     if (answer === 'taken') return void this.#doubts.delete(hostId);
     if (answer === 'silence' && doubt.children.size < 2) return;
     const known = hosts.get(hostId);
-    // It may have come back meanwhile, at another port.
+    // The host may have come back meanwhile, at another port.
     if (!known || known.holders > 0 || known.host.port !== port) return;
     this.#doubts.delete(hostId);
     logger.warn({ hostId, ip, port, children: doubt.children.size }, 'a host that answers nobody is taken for dead');

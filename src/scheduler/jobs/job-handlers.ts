@@ -1,4 +1,4 @@
-/** What a manager of the original asks of a scheduler by its job queue, and the answers in the layout it reads. */
+/** Handles the jobs that a manager of the original leaves in its queue, and answers in the layout that it reads. */
 import { DragonflyError } from '../../core/errors.ts';
 import { deadlineSignal } from '../../core/process/lifecycle.ts';
 import type { Host } from '../../../gen/common/v2/common.ts';
@@ -13,9 +13,9 @@ export interface JobHandlerParts {
   readonly preheater: Preheater;
   readonly clusterId: number;
   readonly hosts: () => readonly Host[];
-  /** As proxies of the cluster name blobs of registries. */
+  /** The way the cluster's proxies name blobs of registries. */
   readonly blobsByUrl: () => boolean;
-  /** The host has just deleted the task. */
+  /** Called when the host has deleted the task. */
   readonly onDeleted: (host: Host, taskId: string) => void;
 }
 
@@ -107,7 +107,7 @@ function time(date: Date | undefined): string {
   return (date ?? new Date(0)).toISOString();
 }
 
-/** The manager makes a row of its table `peer` of it. */
+/** The manager turns this into a row of its table `peer`. */
 function peerOf(host: Host, clusterId: number) {
   const { build, network } = host;
   return {
@@ -130,7 +130,7 @@ function peerOf(host: Host, clusterId: number) {
       GitCommit: build?.gitCommit ?? '',
       Platform: build?.platform ?? '',
     },
-    // A daemon without a cluster id belongs to the cluster of the scheduler it announced itself to.
+    // A daemon without a cluster id belongs to the cluster of the scheduler that it announced itself to.
     SchedulerClusterID: host.schedulerClusterId || clusterId,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Serves the jobs that a manager of the original leaves for this scheduler in a list of its Redis, and writes there how far
- * each is. What is under way when this scheduler stops goes back to the head of the list, for its successor.
+ * Serves the jobs that a manager of the original puts into a Redis list for this scheduler, and writes their progress
+ * there. Jobs that are running when this scheduler stops go back to the head of the list, for its successor.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -17,7 +17,7 @@ import {
 import { jobState, parseQueuedJob, type JobProgress, type QueuedJob } from './machinery.ts';
 import type { RedisConnection } from './redis-connection.ts';
 
-/** Resolves with what the manager is to read, to be made into JSON. Rejects when the job failed. */
+/** Resolves with the result that the manager reads, which is converted to JSON. Rejects when the job failed. */
 export type JobHandler = (request: string, signal: AbortSignal) => Promise<unknown>;
 
 export type JobDatabase = 'queues' | 'results';
@@ -39,7 +39,7 @@ export class JobQueue implements Closable {
     this.#options = options;
   }
 
-  /** Begins, once. `onServing` is called when Redis has answered: before that nobody should leave a job. */
+  /** Call once. `onServing` is called when Redis has answered; before that nobody should queue a job. */
   start(list: string, onServing: () => void): void {
     this.#work ??= this.#serve(list, onServing).catch((error: unknown) => {
       if (this.#controller.signal.aborted) return;
@@ -66,7 +66,7 @@ export class JobQueue implements Closable {
     for (const message of this.#unfinished) await queues.putBack(list, message);
   }
 
-  /** Until this is closed. The connection goes at once then, and with it the wait for the next job. */
+  /** Runs until closed. Closing ends the connection at once, and with it the wait for the next job. */
   async #takeAll(list: string, results: RedisConnection, onServing: () => void): Promise<void> {
     const { signal } = this.#controller;
     const queues = await this.#options.connect('queues', signal);

@@ -1,4 +1,4 @@
-/** The requests of the original's manager in its job queue. Go writes `null` for an empty list, 0 and '' for what is not set. */
+/** The requests in the job queue of the original's manager. Go writes `null` for an empty list, and 0 or '' for absent values. */
 import { z } from 'zod';
 import { Download, Priority } from '../../../gen/common/v2/common.ts';
 import { json } from './machinery.ts';
@@ -64,10 +64,10 @@ export type QueuedPreheat = z.output<typeof preheatRequest>;
 
 const taskFields = { task_id: z.string().min(1), timeout: timeoutMs, concurrent_peer_count: positive };
 
-/** Of `get_task` and `delete_task`. */
+/** The request of `get_task` and `delete_task`. */
 export const taskRequest = json(z.object(taskFields));
 
-/** @param blobDigestAsId as the proxies of the cluster count blobs of registries. */
+/** @param blobDigestAsId true when the cluster's proxies name blobs of registries by digest. */
 export function preheatDownload(request: QueuedPreheat, blobDigestAsId: boolean): Download {
   const { tag, application, pieceLength, object_storage: storage, hdfs } = request;
   return Download.fromPartial({

@@ -1,13 +1,14 @@
 /**
- * The messages of the job queue of the original's manager, whose library is called machinery: a job as it stands in the
- * list of a scheduler, and its state as the manager reads it under the job's id. Names of fields are those of the library.
+ * The messages in the job queue of the original's manager, whose library is called machinery: a job as it is stored in
+ * the list of a scheduler, and its state as the manager reads it under the job's id. Field names are those of the
+ * library.
  */
 import { z } from 'zod';
 
 export interface QueuedJob {
   readonly id: string;
   readonly name: string;
-  /** In JSON; empty for a job that takes no request. */
+  /** As JSON; empty for a job without a request. */
   readonly request: string;
 }
 
@@ -17,7 +18,7 @@ const queuedJob = z.object({
   Args: z.array(z.object({ Value: z.unknown() })).nullish(),
 });
 
-/** Undefined for what is no job. */
+/** Undefined for a message that is not a job. */
 export function parseQueuedJob(message: string): QueuedJob | undefined {
   const { data } = json(queuedJob).safeParse(message);
   if (!data) return undefined;
@@ -32,7 +33,7 @@ export type JobProgress =
 
 const writtenState = z.object({ TaskName: z.string(), CreatedAt: z.string() });
 
-/** @param before the state so far: the manager has written there when the job began. */
+/** @param before the state so far, written by the manager when the job began. */
 export function jobState(job: QueuedJob, progress: JobProgress, before: string | undefined): string {
   const { data } = json(writtenState).safeParse(before);
   const { state } = progress;
@@ -47,7 +48,7 @@ export function jobState(job: QueuedJob, progress: JobProgress, before: string |
   });
 }
 
-/** A text that holds JSON of the schema. */
+/** A string that contains JSON of the schema. */
 export function json<S extends z.ZodType>(schema: S) {
   const parsed = z.string().transform((text, context): unknown => {
     try {

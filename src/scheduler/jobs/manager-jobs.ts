@@ -1,4 +1,4 @@
-/** Membership at a manager of the original: its jobs are served as soon as it is met and its Redis answers. */
+/** Membership at a manager of the original: its jobs are served as soon as the manager is found and its Redis answers. */
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { DragonflyError } from '../../core/errors.ts';
@@ -21,7 +21,7 @@ export interface ManagerJobsParts {
   readonly originals: OriginalDaemons;
 }
 
-/** Connects to nothing yet. Throws CONFIG_INVALID when a certificate file cannot be read. */
+/** Does not connect yet. Throws CONFIG_INVALID when a certificate file cannot be read. */
 export async function managerJobs(
   { config, owned, logger }: Base,
   { brain, preheater, originals }: ManagerJobsParts,
@@ -42,7 +42,7 @@ export async function managerJobs(
         preheater,
         clusterId: config.manager.schedulerClusterID,
         hosts,
-        // Daemons of the original name them by URL, unless told otherwise.
+        // Daemons of the original name blobs by URL unless configured otherwise.
         blobsByUrl: () => brain.blobNames.byUrl ?? originals.present,
         onDeleted: (host, taskId) => brain.taskLeft(host.id, taskId),
       }),
@@ -59,7 +59,7 @@ export async function managerJobs(
   };
 }
 
-/** A connection that is away is tried every few seconds: of each outage one line is enough. */
+/** A lost connection is retried every few seconds, so only the first failure of an outage is logged. */
 function outageLog({ addrs }: RedisConfig, logger: Logger): (error: Error) => void {
   let last = '';
   return ({ message }) => {

@@ -1,4 +1,4 @@
-/** Where a manager of the original leaves jobs: its keys in `scheduler.yaml`, in their place of today and in the old one. */
+/** Where a manager of the original queues jobs: its keys in `scheduler.yaml`, at their current place and at the old one. */
 import { z } from 'zod';
 import { ignored, section } from '../../core/config/config.ts';
 import { hostPort } from '../../core/net/host-port.ts';
@@ -19,7 +19,7 @@ const keys = {
   sentinelPassword: text.default(''),
   brokerDB: database.default(1).describe('database of the queues'),
   backendDB: database.default(2).describe('database of the results'),
-  // Two connections are all that is needed here.
+  // Two connections are enough here.
   db: ignored,
   networkTopologyDB: ignored,
   poolSize: ignored,
@@ -39,7 +39,7 @@ export const redisConfig = section({ ...keys, tls: redisTls.describe('reach Redi
 
 export type RedisConfig = z.output<typeof redisConfig>;
 
-/** Effective settings: the old section fills what the new one leaves empty; undefined without an address. */
+/** The effective settings: the old section fills what the new one leaves empty. Undefined without an address. */
 export function redisSettings(current: RedisConfig, old: RedisConfig): RedisConfig | undefined {
   const [here, there] = [addressesOf(current), addressesOf(old)];
   const addrs = here.length > 0 ? here : there;

@@ -10,11 +10,11 @@ export interface RedisOptions {
   readonly settings: RedisConfig;
   readonly database: number;
   readonly tls: ConnectionOptions | undefined;
-  /** Of the connection, which is tried again by itself. */
+  /** Called for errors of the connection, which reconnects by itself. */
   readonly onError: (error: Error) => void;
 }
 
-/** What the job queue asks of Redis; commands wait while the connection is away. */
+/** The Redis commands that the job queue uses; they wait while the connection is down. */
 interface Commands {
   connect: () => Promise<unknown>;
   destroy: () => unknown;
@@ -32,7 +32,7 @@ export class RedisConnection implements Closable {
     this.#commands = commands;
   }
 
-  /** Resolves when Redis answers; until then it is tried again and again, each failure told to `onError`. */
+  /** Resolves when Redis answers. Until then it keeps retrying and passes each failure to `onError`. */
   static async open(options: RedisOptions, signal: AbortSignal): Promise<RedisConnection> {
     const commands = await commandsOf(options);
     signal.throwIfAborted();
@@ -43,12 +43,12 @@ export class RedisConnection implements Closable {
     return new RedisConnection(commands);
   }
 
-  /** Takes the first element off a list, waiting for one for some seconds. */
+  /** Takes the first element off a list, waiting some seconds for one. */
   async pop(list: string, seconds: number): Promise<string | undefined> {
     return (await this.#commands.blPop(list, seconds))?.element;
   }
 
-  /** Puts an element back, as the next to be taken. */
+  /** Puts an element back, so that it is the next to be taken. */
   async putBack(list: string, element: string): Promise<void> {
     await this.#commands.lPush(list, element);
   }
@@ -68,7 +68,7 @@ export class RedisConnection implements Closable {
 }
 
 async function commandsOf({ settings, database, tls }: RedisOptions): Promise<Commands> {
-  // Hundreds of modules, and most schedulers have no Redis.
+  // Loaded on demand: it has hundreds of modules, and most schedulers have no Redis.
   const { createClient, createCluster, createSentinel } = await import('@redis/client');
   const { addrs, masterName, username, password, sentinelUsername, sentinelPassword } = settings;
   const nodes = addrs.map((address) => splitHostPort(address));
@@ -76,12 +76,12 @@ async function commandsOf({ settings, database, tls }: RedisOptions): Promise<Co
   const socket = {
     ...(tls ? { ...tls, tls: true as const } : {}),
     connectTimeout: redisConnectTimeoutMs,
-    // No answer is waited for so long: the server is away without a word.
+    // A server that is silent for this long counts as lost.
     socketTimeout: redisSilenceMs,
     reconnectStrategy: (failures: number) => backOffMs(failures + 1),
   };
   const client = { ...credentials(username, password), socket, pingInterval: redisSilenceMs / 4 };
-  // One node of a cluster holds database 0 only.
+  // A node of a cluster has database 0 only.
   if (masterName === '' && nodes.length > 1)
     return createCluster({ rootNodes: nodes.map((node) => ({ socket: { ...socket, ...node } })), defaults: client });
   if (masterName === '') return createClient({ ...client, socket: { ...socket, ...first }, database });
@@ -98,7 +98,7 @@ function credentials(username: string, password: string): { username?: string; p
   return { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
 }
 
-/** Closing one that never opened is an error to the library. */
+/** The library throws when a connection is closed that never opened. */
 function destroyed(commands: Commands): void {
   try {
     void commands.destroy();

@@ -1,8 +1,8 @@
-/** The downloads that ended last, each with who gave it: kept for those who watch; plays no role in decisions. */
+/** The downloads that ended last, each with its main sources. Kept for watchers; plays no role in decisions. */
 import { maxEndedDownloads, maxSourcesPerDownload } from '../limits.ts';
 import type { TaskWords } from './traffic-book.ts';
 
-/** Times by the steady clock. */
+/** Times are of the monotonic clock. */
 export interface EndedDownload {
   /** Counts up from 1. */
   readonly number: number;
@@ -14,7 +14,7 @@ export interface EndedDownload {
   readonly succeeded: boolean;
   readonly originBytes: number;
   readonly peerBytes: number;
-  /** Who gave most of it, the first first. */
+  /** The main sources, largest first. */
   readonly sources: readonly DownloadSource[];
   readonly about: TaskWords;
 }
@@ -26,7 +26,7 @@ export interface DownloadSource {
 
 export class DownloadLog {
   readonly #ended: EndedDownload[] = [];
-  /** Where the next one goes once the log is full. */
+  /** The next index to write once the log is full. */
   #next = 0;
   #number = 0;
 
@@ -40,7 +40,7 @@ export class DownloadLog {
     this.#next = (this.#next + 1) % maxEndedDownloads;
   }
 
-  /** Behind that number, as far as they are remembered, oldest first. */
+  /** The downloads after that number that are still remembered, oldest first. */
   since(number: number): EndedDownload[] {
     const fresh = Math.min(this.#number - number, this.#ended.length);
     const oldestFirst = [...this.#ended.slice(this.#next), ...this.#ended.slice(0, this.#next)];

@@ -1,4 +1,4 @@
-/** Builds the frames of one watcher: everything first, then what changed since the last frame. */
+/** Builds the frames for one watcher: everything first, then the changes since the last frame. */
 import type { Link, PeerState, TaskFrame, TasksFrame, TaskSummary } from '../../../gen/scheduler/v2/live.ts';
 import type { Peer, Task } from '../../swarm/scheduler/records.ts';
 import { isDownloading } from '../../swarm/scheduler/states.ts';
@@ -46,7 +46,7 @@ export class TaskWatcher {
   readonly #brain: Brain;
   readonly #taskId: string;
   readonly #known = new Set<string>();
-  /** Pieces and openness of each link as told last. */
+  /** Pieces and state of each link as last sent. */
   readonly #links = new Map<string, string>();
   #seenVersion = -1;
   #seenMs = -Infinity;
@@ -57,7 +57,7 @@ export class TaskWatcher {
     this.#taskId = taskId;
   }
 
-  /** Undefined when nothing changed; `gone` when the task is not known any more. */
+  /** Undefined when nothing changed; `gone` when the task is no longer known. */
   next(): TaskFrame | 'gone' | undefined {
     const task = this.#brain.swarm.task(this.#taskId);
     if (!task) return 'gone';

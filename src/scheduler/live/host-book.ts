@@ -1,15 +1,15 @@
 /**
- * What became of every host, for those who watch: it joined, it stands still, it is lost, it said goodbye. Kept a day beyond its
- * end. Nothing here plays a role in decisions.
+ * The history of every host, for watchers: when it joined, hung, was lost, or said goodbye. It is kept for a day after
+ * the host has gone. Nothing here plays a role in decisions.
  */
 import type { Host } from '../../../gen/common/v2/common.ts';
 import type { BeatHostRequest } from '../../../gen/scheduler/v2/scheduler.ts';
 import { goneHostKeptMs, maxGoneHosts, maxShownLength, silentHostMs, stalledMs } from '../limits.ts';
 
-/** `silent`: its connections stand, but it says nothing. */
+/** `silent`: its connections are open, but it sends nothing. */
 export type HostLife = 'online' | 'silent' | 'lost' | 'left';
 
-/** How a host ended: its connection broke, nobody gets an answer from it, it announced itself no more, or it said goodbye. */
+/** How a host ended: its connection broke, it did not answer, its announcements stopped, or it said goodbye. */
 export type HostEnd = 'stream' | 'unanswered' | 'expired' | 'goodbye';
 
 export interface HostFigures {
@@ -21,13 +21,13 @@ export interface HostFigures {
   readonly uploadsRunning: number;
 }
 
-/** Pieces given and failed to be given. */
+/** The number of pieces it sent, and failed to send. */
 export interface HostUploads {
   readonly uploads: number;
   readonly uploadsFailed: number;
 }
 
-/** What is shown of a host. The rest of what it says is not kept here: a host that is gone stays for a day. */
+/** The part of a host that is shown. Nothing else is kept, because a host that is gone stays for a day. */
 export interface ShownHost {
   readonly id: string;
   readonly hostname: string;
@@ -41,7 +41,7 @@ export interface ShownHost {
   readonly platform: string;
 }
 
-/** Times by the steady clock. */
+/** Times are of the monotonic clock. */
 export interface HostEntry {
   host: ShownHost;
   unreachable: boolean;
@@ -50,7 +50,7 @@ export interface HostEntry {
   sinceMs: number;
   joinedAtMs: number;
   lastWordMs: number;
-  /** It gives signs of life every few seconds, so that silence means something. */
+  /** True when it sends heartbeats every few seconds, so that silence means something. */
   beats: boolean;
   figures: HostFigures;
   /** As they were at its end. */
@@ -75,7 +75,7 @@ export class HostBook {
       this.#word(known, nowMs);
       return;
     }
-    // Behind those that were lost before: the oldest are forgotten first.
+    // Re-inserted behind the hosts that were lost before, because the oldest are forgotten first.
     this.#entries.delete(host.id);
     this.#entries.set(host.id, {
       host: shownOf(host),
@@ -92,7 +92,7 @@ export class HostBook {
     });
   }
 
-  /** A sign of life. Of a host that is not known, or gone, it means nothing: it announces itself first. */
+  /** A sign of life. It is ignored for a host that is unknown or gone, which has to announce itself first. */
   beat(
     hostId: string,
     { diskTotal, diskFree, memoryTotal, memoryAvailable, uploadsRunning }: BeatHostRequest,
@@ -108,7 +108,7 @@ export class HostBook {
   gone(hostId: string, end: HostEnd, uploads: HostUploads | undefined, nowMs: number): void {
     const known = this.#entries.get(hostId);
     if (!known || isGone(known)) return;
-    // One that stood still is lost since then.
+    // A host that was hanging counts as lost from then on.
     if (known.life === 'online') known.sinceMs = nowMs;
     known.life = end === 'goodbye' ? 'left' : 'lost';
     known.end = end;
@@ -122,9 +122,9 @@ export class HostBook {
     if (known) known.accusers = accusers;
   }
 
-  /** Finds out who stands still, and forgets who is gone for long. Called by every watcher before it looks. */
+  /** Finds hosts that hang, and forgets those that have long been gone. Every watcher calls this before it looks. */
   look(nowMs: number): void {
-    // Who stood still himself has heard nobody.
+    // While this process itself was hanging it received nothing.
     if (nowMs - this.#lookedAtMs > stalledMs) this.#awakeSinceMs = nowMs;
     this.#lookedAtMs = nowMs;
     let gone = 0;

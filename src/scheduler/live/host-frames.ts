@@ -1,4 +1,4 @@
-/** Builds the frames of one watcher of hosts: all of them first, then those that changed. */
+/** Builds the frames for one watcher of hosts: all of them first, then those that changed. */
 import type { HostsFrame, HostState } from '../../../gen/scheduler/v2/live.ts';
 import type { Brain } from '../brain.ts';
 import { hostFiguresMs, maxHostsPerFrame, maxWatchedHosts } from '../limits.ts';
@@ -6,7 +6,7 @@ import { wallTime } from '../messages.ts';
 import type { HostEntry } from './host-book.ts';
 
 interface Told {
-  /** What must be told at once when it changes. */
+  /** The part whose changes are sent at once. */
   readonly state: string;
   /** What may wait. */
   readonly figures: string;
@@ -16,7 +16,7 @@ interface Told {
 export class HostsWatcher {
   readonly #brain: Brain;
   readonly #told = new Map<string, Told>();
-  /** Totals as they were told last. */
+  /** The totals as last sent. */
   #totals = '';
   #first = true;
 
@@ -24,7 +24,7 @@ export class HostsWatcher {
     this.#brain = brain;
   }
 
-  /** None when nothing changed. */
+  /** Empty when nothing changed. */
   next(nowMs = performance.now()): HostsFrame[] {
     const { book, ledger } = this.#brain;
     book.look(nowMs);
@@ -115,7 +115,7 @@ function wallMs(steadyMs: number): number {
   return Math.round(wallTime(steadyMs).getTime());
 }
 
-/** What is left of a disk or a memory moves all the time: whole percents are news. */
+/** The free space of a disk or memory changes all the time, so only changes of a whole percent are sent. */
 function percent(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.round((100 * part) / whole);
 }

@@ -1,13 +1,13 @@
 /**
- * Who got how much from whom: the part of a swarm's history that plays no role in its decisions, kept for those who watch.
- * Every change gets a number from one clock, so that a watcher finds what is new since its last frame.
+ * How much each peer got from whom. Kept for watchers; plays no role in the swarm's decisions. Every change gets a
+ * number from one clock, so that a watcher finds what is new since its last frame.
  */
 import { maxLinksPerPeer } from '../limits.ts';
 
 export interface PeerLedger {
   version: number;
   originPieces: number;
-  /** Steady clock; undefined while it downloads. */
+  /** By the monotonic clock; undefined while the peer downloads. */
   finishedAtMs: number | undefined;
   /** Pieces by parent. */
   readonly links: Map<string, number>;
@@ -35,12 +35,12 @@ export class Ledger {
   #peerBytes = 0;
   #downloads = 0;
 
-  /** Number of the newest change. */
+  /** The number of the newest change. */
   get version(): number {
     return this.#version;
   }
 
-  /** Downloads that were finished since the start. */
+  /** Downloads that have finished since the start. */
   get downloads(): number {
     return this.#downloads;
   }
@@ -54,7 +54,7 @@ export class Ledger {
     return this.#tasks.get(taskId);
   }
 
-  /** Anything about the peer changed. */
+  /** Marks the peer as changed. */
   touch(taskId: string, peerId: string): void {
     this.#peer(taskId, peerId);
   }

@@ -13,7 +13,7 @@ import { TasksWatcher, TaskWatcher } from './frames.ts';
 import { HostsWatcher } from './host-frames.ts';
 import { recordingOf, TrafficWatcher } from './traffic-frames.ts';
 
-/** A frame is made only when the one before has left, so a slow watcher gets fewer and larger ones. */
+/** A frame is built only after the previous one was sent, so a slow watcher gets fewer and larger frames. */
 export function liveRpc(brain: Brain, replicas: ReplicaDesk): Handlers<typeof SchedulerLiveDefinition> {
   return {
     ...listKeptTasks(brain, replicas),
@@ -51,7 +51,7 @@ export function liveRpc(brain: Brain, replicas: ReplicaDesk): Handlers<typeof Sc
   };
 }
 
-/** At once, then after each interval, until the watcher goes or the server stops. */
+/** Yields at once, then after each interval, until the watcher leaves or the server stops. */
 async function* ticks(intervalMs: number, { signal, draining }: CallContext): AsyncGenerator<void, void, undefined> {
   const ends = AbortSignal.any([signal, draining]);
   const pauseMs = Math.min(Math.max(minFrameIntervalMs, intervalMs || defaultFrameIntervalMs), maxFrameIntervalMs);

@@ -1,9 +1,9 @@
-/** Recordings of distributions that have ended, and the room that all recordings share. */
+/** Recordings of ended distributions, and the memory that all recordings share. */
 import { maxAllRecordedMoves, maxEndedRecordings } from '../limits.ts';
 import { Recording, type RecordingRoom } from './recording.ts';
 
 export class RecordingShelf implements RecordingRoom {
-  /** By the number of the distribution, the oldest first. */
+  /** Keyed by the number of the distribution, oldest first. */
   readonly #ended = new Map<number, Recording>();
   #moves = 0;
 
@@ -11,7 +11,7 @@ export class RecordingShelf implements RecordingRoom {
     return new Recording(nowMs, this);
   }
 
-  /** Ended recordings make room for those that run. */
+  /** Drops ended recordings to make room for running ones. */
   take(moves: number): boolean {
     while (this.#moves + moves > maxAllRecordedMoves && this.#ended.size > 0) this.#dropOldest();
     if (this.#moves + moves > maxAllRecordedMoves) return false;
@@ -19,7 +19,7 @@ export class RecordingShelf implements RecordingRoom {
     return true;
   }
 
-  /** One node that got something alone is no picture. */
+  /** A distribution to a single node is not worth showing. */
   keep(number: number, recording: Recording): void {
     if (recording.capacity === 0 || recording.peers.length < 2) return this.drop(recording);
     this.#ended.set(number, recording);

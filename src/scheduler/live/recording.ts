@@ -1,6 +1,6 @@
 /**
- * How the pieces of one distribution moved, coarse enough to stay small and fine enough to be watched again. When there are
- * too many moves, steps of time become twice as long.
+ * How the pieces of one distribution moved: coarse enough to stay small, fine enough to be replayed. When there are too
+ * many moves, the time steps double.
  */
 import { maxRecordedMoves, maxRecordedPeers, maxRecordedStepMs, recordedStepMs } from '../limits.ts';
 
@@ -12,35 +12,35 @@ export interface RecordedNode {
   readonly type: string;
 }
 
-/** A peer that gives or gets. */
+/** A peer that sends or receives. */
 export interface RecordedEnd {
   readonly id: string;
-  /** Asked for when it is not known yet. */
+  /** Called when the peer is not known yet. */
   readonly node: () => RecordedNode;
 }
 
-/** Milliseconds since the distribution began. */
+/** Times are milliseconds since the distribution began. */
 export interface RecordedPeer extends RecordedNode {
   beganMs: number;
   /** 0: not yet. */
   endedMs: number;
   failed: boolean;
-  /** It held what it gave before the distribution began. */
+  /** True when it held its pieces before the distribution began. */
   readonly heldBefore: boolean;
 }
 
-/** Numbers of one move: step, child, parent, pieces. */
+/** The numbers that describe one move: step, child, parent, pieces. */
 const width = 4;
 const firstMoves = 16;
 /** What one number can say. */
 const most = 65_535;
 
-/** Merging goes on until a quarter is free: it costs as much for one move as for many. */
+/** Merging goes on until a quarter is free, because one pass costs the same however many moves it frees. */
 const roomAfterMerging = 0.75;
 
-/** Gives recordings the room they take. */
+/** Grants recordings the memory they need. */
 export interface RecordingRoom {
-  /** False when there is none for so many moves more. */
+  /** False when there is no room for this many more moves. */
   readonly take: (moves: number) => boolean;
 }
 
@@ -52,10 +52,10 @@ export class Recording {
   #stepMs = recordedStepMs;
   #moves = new Uint16Array(0);
   #count = 0;
-  /** Where the moves of the last step are, by child and parent. */
+  /** The index of each move of the last step, by child and parent. */
   readonly #ofLastStep = new Map<number, number>();
 
-  /** @param startedAtMs by the steady clock, as all times it is told. */
+  /** @param startedAtMs by the monotonic clock, like all times passed to it. */
   constructor(startedAtMs: number, room: RecordingRoom) {
     this.#startedAtMs = startedAtMs;
     this.#room = room;
@@ -69,17 +69,17 @@ export class Recording {
     return this.#peers;
   }
 
-  /** Moves it has taken room for. */
+  /** The number of moves it has reserved room for. */
   get capacity(): number {
     return this.#moves.length / width;
   }
 
-  /** Four numbers each: the step, the index of the child, 0 for the origin or the index of the parent plus one, pieces. */
+  /** Four numbers per move: the step, the index of the child, 0 for the origin or the index of the parent plus one, pieces. */
   moves(): number[] {
     return [...this.#moves.subarray(0, this.#count * width)];
   }
 
-  /** A peer that begins again is the same one. */
+  /** A peer that begins again keeps its index. */
   began(peerId: string, node: RecordedNode, nowMs: number, heldBefore = false): void {
     if (this.#indexes.has(peerId) || this.#peers.length >= maxRecordedPeers) return;
     this.#indexes.set(peerId, this.#peers.length);
@@ -91,14 +91,14 @@ export class Recording {
     if (peer) Object.assign(peer, { endedMs: Math.max(1, this.#since(nowMs)), failed });
   }
 
-  /** @param parent undefined for the origin. One that has not begun here holds what it gives from before. */
+  /** @param parent undefined for the origin. A parent that has not begun here held what it gives before. */
   moved(to: RecordedEnd, parent: RecordedEnd | undefined, pieces: number, nowMs: number): void {
-    // A download that goes on from the part of the distribution before this one begins with it.
+    // A download that continues from the previous part of the distribution is added when its first piece arrives.
     const child = this.#indexOf(to, false);
     const from = parent ? this.#indexOf(parent, true) : -1;
     if (child === undefined || from === undefined) return;
     while (this.#since(nowMs) / this.#stepMs > most) this.#coarsen();
-    // What is left out when nothing helps is part of the picture, never of the figures.
+    // Moves that find no room are left out of the picture, but never out of the figures.
     if (!this.#hasRoom()) return;
     this.#add(Math.floor(this.#since(nowMs) / this.#stepMs), child, from + 1, pieces);
   }
@@ -122,7 +122,7 @@ export class Recording {
     this.#count += 1;
   }
 
-  /** For one move more: grown while that may be, then by telling less apart. */
+  /** Makes room for one more move: by growing if possible, otherwise by merging steps. */
   #hasRoom(): boolean {
     if (this.#count < this.capacity) return true;
     const grown = this.capacity === 0 ? firstMoves : Math.min(this.capacity * 2, maxRecordedMoves);
@@ -136,13 +136,13 @@ export class Recording {
     return this.#count < this.capacity;
   }
 
-  /** Two steps become one, and what moved between the same two within it one move. */
+  /** Merges every two steps into one, and the moves between the same two peers within it. */
   #coarsen(): void {
     this.#stepMs *= 2;
     const count = this.#count;
     this.#count = 0;
     this.#ofLastStep.clear();
-    // What is written is never ahead of what is read.
+    // The write position never passes the read position.
     for (let at = 0; at < count * width; at += width) {
       const [step = 0, child = 0, parent = 0, pieces = 0] = this.#moves.subarray(at, at + width);
       this.#add(step >> 1, child, parent, pieces);

@@ -1,6 +1,7 @@
 /**
- * Who got how much since the start, by application, tag, zone, node and origin, and how distributions went. Kept for those
- * who watch; plays no role in decisions. Every change gets a number, so that a watcher finds what is new since its last frame.
+ * Who got how much since the start, by application, tag, zone, node and origin, and how distributions went. Kept for
+ * watchers; plays no role in decisions. Every change gets a number, so that a watcher finds what is new since its last
+ * frame.
  */
 import {
   distributionQuietMs,
@@ -29,10 +30,10 @@ export interface Share {
   failures: number;
 }
 
-/** Name of the share of all that are too many to be kept apart. */
+/** The share that collects everything beyond the limit. */
 export const othersName = '*';
 
-/** Times by the steady clock. */
+/** Times are of the monotonic clock. */
 export interface EndedDistribution {
   /** Counts up from 1. */
   readonly number: number;
@@ -46,7 +47,7 @@ export interface EndedDistribution {
   readonly lastNode: string;
   readonly slowestMs: number;
   readonly medianMs: number;
-  /** What was known of the task at its end. */
+  /** What was known of the task when the distribution ended. */
   readonly about: TaskWords;
 }
 
@@ -75,7 +76,7 @@ interface RunningDistribution {
   readonly recording: Recording;
 }
 
-/** One of the downloads of a distribution. */
+/** One download of a distribution. */
 export interface DownloadNode extends RecordedNode {
   readonly peerId: string;
 }
@@ -88,7 +89,7 @@ export interface FinishedDownload {
   readonly tookMs: number;
 }
 
-/** What came to a peer at once. */
+/** Pieces that reached a peer at the same moment. */
 export interface Gift {
   readonly to: RecordedEnd;
   /** Undefined for the origin. */
@@ -107,24 +108,24 @@ export class TrafficBook {
   #version = 0;
   #number = 0;
 
-  /** Shares that changed after that version. */
+  /** Shares that changed after this version. */
   sharesSince(version: number): readonly Share[] {
     return [...this.#shares.values()].flatMap((named) =>
       [...named.values()].filter((share) => share.version > version),
     );
   }
 
-  /** Distributions behind that number, as far as they are remembered. */
+  /** The distributions after this number that are still remembered. */
   endedSince(number: number): readonly EndedDistribution[] {
     return this.#ended.filter((ended) => ended.number > number);
   }
 
-  /** Number of the newest change. */
+  /** The number of the newest change. */
   get version(): number {
     return this.#version;
   }
 
-  /** The one of that name, or the one of all others when there are too many. */
+  /** The share of this name, or the one for all others when there are too many. */
   share(kind: ShareKind, fullName: string): Share {
     const name = fullName.slice(0, maxShareNameLength);
     const named = this.#shares.get(kind) ?? new Map<string, Share>();
@@ -155,16 +156,16 @@ export class TrafficBook {
     share.failures += grown.failures ?? 0;
   }
 
-  /** How the pieces of an ended distribution moved, as long as it is remembered. */
+  /** How the pieces of an ended distribution moved; undefined when it is no longer remembered. */
   recordingOf(number: number): Recording | undefined {
     return this.#recordings.ofDistribution(number);
   }
 
-  /** A download of the task began. */
+  /** A download of the task has begun. */
   began(taskId: string, { peerId, ...node }: DownloadNode, nowMs: number): void {
     let running = this.#running.get(taskId);
     if (!running) {
-      // Who begins beyond this many is not told apart: its bytes are in the shares all the same.
+      // Beyond this number a distribution is not tracked separately; its bytes are counted in the shares all the same.
       if (this.#running.size >= maxRunningDistributions) return;
       running = this.#begin(nowMs, 0);
       this.#running.set(taskId, running);
@@ -204,21 +205,21 @@ export class TrafficBook {
     running.recording.ended(peerId, true, nowMs);
   }
 
-  /** A download that began is over, however it ended. */
+  /** A download that began has ended, in whatever way. */
   over(taskId: string): void {
     const running = this.#running.get(taskId);
     if (running) running.running = Math.max(0, running.running - 1);
   }
 
-  /** Finds distributions that are over: nobody downloads, and nobody has for a while. Called by every watcher before it looks. */
+  /** Finds distributions that are over: nobody has downloaded for a while. Every watcher calls this before it looks. */
   look(nowMs: number, wordsOf: (taskId: string) => TaskWords | undefined): void {
     for (const [taskId, running] of this.#running) {
       const isQuiet = running.running === 0 && nowMs - running.lastWordMs >= distributionQuietMs;
-      // One that never ends is told of in parts.
+      // A distribution that never ends is reported in parts.
       if (!isQuiet && nowMs - running.startedAtMs < maxDistributionMs) continue;
       if (isQuiet) this.#running.delete(taskId);
       else this.#running.set(taskId, this.#begin(nowMs, running.running));
-      // Who only looked, or found everything on its own disk, distributed nothing.
+      // Peers that only looked, or found everything on their own disk, distributed nothing.
       if (running.originBytes + running.peerBytes + running.failures > 0) this.#end(taskId, running, wordsOf(taskId));
       else this.#recordings.drop(running.recording);
     }

@@ -1,4 +1,4 @@
-/** Builds the frames of one watcher of traffic: all that is remembered first, then what changed. */
+/** Builds the frames for one watcher of traffic: everything remembered first, then the changes. */
 import type {
   Distribution,
   EndedDownload as DownloadMessage,
@@ -24,7 +24,7 @@ export class TrafficWatcher {
     this.#brain = brain;
   }
 
-  /** None when nothing changed. */
+  /** Empty when nothing changed. */
   next(nowMs = performance.now()): TrafficFrame[] {
     const { traffic, downloads } = this.#brain;
     traffic.look(nowMs, (taskId) => wordsOf(this.#brain.swarm, taskId));
@@ -57,7 +57,7 @@ export class TrafficWatcher {
   }
 }
 
-/** What is known of a task by now; undefined when it is known no more. */
+/** What is known of a task now; undefined when it is no longer known. */
 export function wordsOf(swarm: Brain['swarm'], taskId: string): TaskWords | undefined {
   const task = swarm.task(taskId);
   if (!task) return undefined;

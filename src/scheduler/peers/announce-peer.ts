@@ -60,7 +60,7 @@ class PeerStream {
   readonly #session: PeerSession;
   readonly #labels: PeerLabels;
   readonly #counters: PeerCounters;
-  /** The peer has said how its download ended, or was told to. */
+  /** True when the peer has reported how its download ended, or was told to end it. */
   #ended = false;
   #originError: OriginError | undefined;
   #originPermanent = false;
@@ -84,9 +84,9 @@ class PeerStream {
       throw new DragonflyError('PERMISSION_DENIED', `peer ${peerId} is of another host`);
     requireShareable(registered.url, context.peerHost);
     requireNameOf(taskId, registered);
-    // Daemons of the original have no other id for it.
+    // Daemons of the original have no other id for the content.
     if (context.callerHasSwarm) requireSameContent(taskId, brain.facts.get(taskId)?.download, registered);
-    // A seed that is asked to fetch it decides by this what "localhost" is.
+    // A seed that is asked to fetch the task interprets "localhost" by this address.
     const download = { ...registered, remoteIp: context.peerHost };
     const extended = context.callerHasSwarm;
     const host = brain.hosts.get(hostId);
@@ -134,7 +134,8 @@ class PeerStream {
   close(): void {
     const current = this.#brain.sessions.close(this.#session);
     this.#counters.over();
-    // A finished peer stays as a parent; one that is cut off while it downloads can be counted on if it is heard otherwise.
+    // A finished peer stays as a parent. A peer that is cut off while it downloads still counts if its host gives another sign of
+    // life.
     const { peerId } = this.#session;
     if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.calls.streamBroke(peerId, nowMs));
   }
@@ -293,7 +294,7 @@ class PeerStream {
     );
   }
 
-  /** The batch does not say which parent gave which piece, and no decision depends on it: counts are dealt out in order. */
+  /** The batch does not say which parent gave which piece, and no decision depends on it, so the counts are assigned in order. */
   #piecesFinished(batch: DownloadPiecesFinishedRequest): void {
     const { peerId } = this.#session;
     const all = PieceSet.fromBytes(batch.pieces);
@@ -304,7 +305,7 @@ class PeerStream {
     const numbers = [...all];
     const { parents, sourceBytes, sourcePieces } = batch;
     const counted = parents.reduce((sum, parent) => sum + parent.pieces, sourcePieces);
-    // Pieces nobody is named for were on the disk before.
+    // Pieces that no parent is named for were on the disk before.
     const local = numbers.splice(0, Math.max(0, numbers.length - counted));
     const fromSource = numbers.splice(0, sourcePieces);
     const report = (pieces: readonly number[], from: string, rate: number, count: () => void): void => {
@@ -327,7 +328,7 @@ class PeerStream {
     if (metadata.confirmed) return this.#brain.run((swarm, nowMs) => swarm.originConfirmed(peerId, nowMs));
     const { contentLength, pieceLength } = metadata;
     const remember = (): void => this.#brain.facts.setMetadata(taskId, metadata);
-    if (contentLength === undefined || pieceLength === 0) return remember(); // the length shows when the content ends
+    if (contentLength === undefined || pieceLength === 0) return remember(); // the length becomes known when the content ends
     const layout = { contentLengthBytes: contentLength, pieceLengthBytes: pieceLength };
     this.#brain.run((swarm, nowMs) => swarm.taskMetadata(peerId, layout, nowMs, metadata.rangesSupported), remember);
   }
@@ -343,19 +344,19 @@ class PeerStream {
     this.#brain.run((swarm, nowMs) => swarm.originFailed(peerId, { permanent, error, leaseId }, nowMs));
   }
 
-  /** A daemon of the original that gave up on the origin; what the origin said came with a message before. */
+  /** A daemon of the original has given up on the origin; the origin's answer came in an earlier message. */
   #backToSourceFailed(description: string | undefined): void {
     const { peerId } = this.#session;
     const error = this.#originError ?? { message: description ?? 'the origin failed' };
     const permanent = this.#originPermanent && !this.#lacksCredentials();
     this.#brain.run((swarm, nowMs) => swarm.originFailed(peerId, { permanent, error }, nowMs));
-    // A permanent answer of the origin has ended every waiting peer, this one too.
+    // A permanent answer of the origin has ended every waiting peer, including this one.
     this.#brain.run((swarm, nowMs) => (swarm.peer(peerId) ? swarm.peerFailed(peerId, nowMs) : []));
     this.#counters.failed();
     this.#end();
   }
 
-  /** Refused for its credentials, which never leave the host: any other host may have better ones, and asks itself. */
+  /** The origin refused this host's credentials, which never leave the host. Any other host may have better ones, and asks for itself. */
   #lacksCredentials(): boolean {
     return isCredentialStatus(this.#originError?.details?.statusCode ?? 0);
   }

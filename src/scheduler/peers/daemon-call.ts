@@ -1,4 +1,4 @@
-/** A call that makes a daemon download, heard to its end: what it answers is told of the peer that downloads. */
+/** Follows a call that makes a daemon download until it ends, and reports its answers as news of the downloading peer. */
 import { TrafficType, type Piece } from '../../../gen/common/v2/common.ts';
 import type { DownloadTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { PiecesFinished } from '../../swarm/shared/events.ts';
@@ -7,11 +7,11 @@ import { msFromDuration } from '../messages.ts';
 export interface CallEvents {
   readonly answered: (peerId: string, hostId: string) => void;
   readonly told: (peerId: string, report: PiecesFinished) => void;
-  /** @param done the daemon holds all of it. */
+  /** @param done true when the daemon holds the whole task. */
   readonly ended: (peerId: string, done: boolean) => void;
 }
 
-/** @param onAnswer called with each answer as it comes. */
+/** @param onAnswer called with each answer as it arrives. */
 export async function hearCall(
   answers: AsyncIterable<DownloadTaskResponse>,
   hostId: string,

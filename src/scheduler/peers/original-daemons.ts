@@ -1,8 +1,8 @@
 /**
- * Whether daemons of the original are in the cluster. As long as they are, everybody chooses schedulers by their ring, and
- * every daemon that holds a stream to this scheduler hears at once when that changes.
+ * Whether the cluster has daemons of the original. While it has, everybody chooses schedulers by the original's ring,
+ * and every daemon that holds a stream to this scheduler is notified when that changes.
  *
- * Kept on disk: after a restart of the scheduler such a daemon announces itself only minutes later.
+ * Kept on disk, because such a daemon announces itself only minutes after a restart of the scheduler.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export class OriginalDaemons {
   readonly #directory: string;
   readonly #logger: Logger;
   readonly #listeners = new Set<() => void>();
-  /** Of the wall clock; 0 for never. */
+  /** By the wall clock; 0 means never. */
   #seenMs: number;
   #writtenMs = 0;
   #present: boolean;
@@ -34,7 +34,7 @@ export class OriginalDaemons {
       const kept = JSON.parse(await readFile(join(directory, fileName), 'utf8')) as { seenMs?: unknown };
       if (typeof kept.seenMs === 'number') seenMs = kept.seenMs;
     } catch {
-      // none was seen, or the file is lost: the next announcement tells
+      // none was seen, or the file is lost; the next announcement settles it
     }
     return new OriginalDaemons(directory, seenMs, logger);
   }

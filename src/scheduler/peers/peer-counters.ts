@@ -1,4 +1,4 @@
-/** What one peer's stream adds to the metrics, to the ledger and to the book of traffic. */
+/** What one peer's stream adds to the metrics, the ledger and the traffic book. */
 import { taskSizeLevel } from '../../core/task-size-level.ts';
 import type { Brain } from '../brain.ts';
 import { isSeed } from '../hosts/host-registry.ts';
@@ -20,7 +20,7 @@ export class PeerCounters {
   readonly #brain: Brain;
   readonly #session: PeerSession;
   readonly #labels: PeerLabels;
-  /** What its bytes belong to, found when the first come. */
+  /** The shares its bytes count for, looked up when the first bytes arrive. */
   #ownShares: OwnShares | undefined;
   #beganAtMs: number | undefined;
   #originBytes = 0;
@@ -32,7 +32,7 @@ export class PeerCounters {
     this.#labels = labels;
   }
 
-  /** Since the peer was registered. */
+  /** Measured from the peer's registration. */
   observeDuration(): void {
     const { peerId, taskId } = this.#session;
     const { swarm, metrics } = this.#brain;
@@ -42,7 +42,7 @@ export class PeerCounters {
     metrics.downloadDuration.observe({ task_size_level: level }, performance.now() - peer.createdAtMs);
   }
 
-  /** @param parentHostId undefined when the parent cannot help it: it never had the piece. */
+  /** @param parentHostId undefined when it is not the parent's fault, because the parent never had the piece. */
   parentFailed(parentHostId: string | undefined): void {
     this.#brain.metrics.piecesFailed.inc(this.#pieceLabels('remote_peer'));
     if (parentHostId !== undefined)
@@ -122,7 +122,7 @@ export class PeerCounters {
       traffic.grow(traffic.share('node', this.#nameOf(parentHostId)), { givenBytes: peerBytes });
   }
 
-  /** What was found on the own disk is no download. */
+  /** Content that was found on the own disk is not counted as a download. */
   #log(succeeded: boolean, nowMs: number): void {
     if (succeeded && this.#originBytes + this.#peerBytes === 0) return;
     const { swarm, downloads } = this.#brain;
@@ -141,7 +141,7 @@ export class PeerCounters {
     });
   }
 
-  /** Parents that are gone by now have no name any more. */
+  /** Parents that have gone meanwhile have no name any more. */
   #sources(): DownloadSource[] {
     const { ledger, swarm } = this.#brain;
     const { taskId, peerId } = this.#session;
@@ -203,7 +203,7 @@ interface OwnShares {
   readonly origin: Share;
 }
 
-/** Without what stands before it: credentials belong to nobody else. */
+/** Leaves out the credentials before the host, because they belong to nobody else. */
 function originOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : '';
 }

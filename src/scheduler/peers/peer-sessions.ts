@@ -16,12 +16,12 @@ export interface PeerSession {
   readonly peerId: string;
   readonly taskId: string;
   readonly hostId: string;
-  /** The daemon understands the extensions of the protocol. */
+  /** True when the daemon understands the extensions of the protocol. */
   readonly extended: boolean;
   readonly answers: MessageQueue<AnnouncePeerResponse>;
-  /** As registered, with what a seed needs to do the same. */
+  /** The download as registered, with everything a seed needs to do the same. */
   readonly download: Download;
-  /** What it shows to its parents; made when it first gets some. */
+  /** What the peer presents to its parents; created when it first gets some. */
   ticket?: Buffer;
   /** When it asked for parents; undefined once it was given some, or was sent to the origin. */
   askedAtMs: number | undefined;
@@ -38,10 +38,10 @@ export interface PeerSessionsOptions {
     readonly accusers: readonly string[];
     readonly taskId: string;
   }) => void;
-  /** A peer that asked was given parents, or was sent to the origin. */
+  /** Called when a peer that asked was given parents, or was sent to the origin. */
   readonly onScheduled: (afterMs: number) => void;
   readonly nowMs: () => number;
-  /** The word of this scheduler for a host that takes part. */
+  /** Signs this scheduler's statement that a host takes part in a task. */
   readonly ticketFor: (participation: Participation) => Buffer;
 }
 
@@ -50,7 +50,10 @@ type OfferParents = Extract<Decision, { kind: 'offer-parents' }>;
 export class PeerSessions {
   readonly #options: PeerSessionsOptions;
   readonly #sessions = new Map<string, PeerSession>();
-  /** Parents for peers that did not ask. In a crowd each newcomer becomes a neighbour of dozens: those of one event loop turn are sent together. */
+  /**
+   * Parents for peers that did not ask. In a crowd each newcomer becomes a neighbour of dozens, so the offers of one event loop
+   * turn are sent together.
+   */
   readonly #gathered = new Map<PeerSession, OfferParents>();
 
   constructor(options: PeerSessionsOptions) {
@@ -61,13 +64,13 @@ export class PeerSessions {
     return this.#sessions.size;
   }
 
-  /** A session that is not open yet: nothing is delivered to it. */
+  /** Creates a session that is not open yet: nothing is delivered to it. */
   prepare(ids: Omit<PeerSession, 'answers' | 'askedAtMs'>): PeerSession {
     const answers = new MessageQueue<AnnouncePeerResponse>(maxQueuedAnswers);
     return { ...ids, answers, askedAtMs: this.#options.nowMs() };
   }
 
-  /** A peer that opens a second stream has lost the first, although its end may not have arrived here yet. */
+  /** A peer that opens a second stream has lost the first, even if its end has not arrived here yet. */
   open(session: PeerSession): void {
     const { peerId } = session;
     this.#sessions.get(peerId)?.answers.fail(new DragonflyError('CANCELLED', 'the peer opened another stream'));
@@ -87,7 +90,7 @@ export class PeerSessions {
     for (const session of this.#sessions.values()) session.answers.fail(error);
   }
 
-  /** Carries one decision out. Decisions for a peer without a stream are dropped: it has gone, or only holds a task. */
+  /** Carries out one decision. A decision for a peer without a stream is dropped: the peer has gone, or only holds a task. */
   deliver(decision: Decision): void {
     const session = this.#sessions.get(decision.peerId);
     if (decision.kind === 'trigger-seed') {
@@ -101,7 +104,7 @@ export class PeerSessions {
     this.#sendGathered(session);
     if (decision.kind === 'fail-peer') {
       const { message, details } = decision;
-      // Without a status the origin did not even answer, which is another fault with another remedy.
+      // Without a status the origin did not answer at all, which is a different fault with a different remedy.
       const silent = decision.code === 'SOURCE_STATUS' && details?.statusCode === undefined;
       const code = silent ? 'SOURCE_UNREACHABLE' : decision.code;
       session.answers.fail(new DragonflyError(code, message, details ? { details } : {}));
@@ -124,7 +127,7 @@ export class PeerSessions {
     for (const session of this.#gathered.keys()) this.#sendGathered(session);
   }
 
-  /** Before anything else that is said to the peer. */
+  /** Sent before any other message to the peer. */
   #sendGathered(session: PeerSession): void {
     const decision = this.#gathered.get(session);
     if (!decision) return;
@@ -137,7 +140,7 @@ export class PeerSessions {
     try {
       session.answers.push(response(message));
     } catch (error) {
-      session.answers.fail(error as Error); // too far behind; the peer registers again when it is back
+      session.answers.fail(error as Error); // the peer is too far behind; it registers again when it is back
     }
   }
 

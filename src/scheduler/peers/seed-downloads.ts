@@ -1,4 +1,4 @@
-/** Makes seeds download: the swarm names the seed, this calls it and follows the download to its end. */
+/** Makes seeds download: the swarm names the seed, this class calls it and follows the download to its end. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -17,14 +17,17 @@ export interface SeedEvents {
   readonly calls: CallEvents;
   /** Never called from within `start`. */
   readonly onFailure: (taskId: string, hostId: string) => void;
-  /** Header of the origin's response to the seed, which a seed of the original reports nowhere else. Empty when it is not reported. */
+  /**
+   * Called with the header of the origin's response to the seed; empty when the seed does not report it. A seed of the original
+   * reports it nowhere else.
+   */
   readonly onAnswer?: (taskId: string, responseHeader: Readonly<Record<string, string>>) => void;
   readonly onResult?: (result: 'success' | 'failure') => void;
 }
 
 export interface SeedDownloadsOptions extends SeedEvents {
   readonly channels: Channels;
-  /** Of this scheduler, as daemons know it. */
+  /** The address of this scheduler as daemons know it. */
   readonly ownAddress: () => string;
   readonly timeoutMs: number;
   readonly logger: Logger;
@@ -58,7 +61,7 @@ export class SeedDownloads implements Closable {
     const dead = new AbortController();
     const signal = AbortSignal.any([this.#controller.signal, dead.signal]);
     try {
-      await Promise.resolve(); // the swarm is in the middle of handing out decisions
+      await Promise.resolve(); // the swarm is still handing out decisions
       if (this.#running.size > maxSeedDownloads) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${maxSeedDownloads} seed downloads are running already`);
       }
@@ -70,11 +73,11 @@ export class SeedDownloads implements Closable {
       ).catch((error: unknown) => answered.signal.aborted || dead.abort(error));
       await channels.ready(address, { signal });
       const client = createClient(DfdaemonUploadDefinition, channels, address);
-      // What the seed holds it tells as a peer of its own, too.
+      // The seed reports what it holds as a peer, too.
       const metadata = { [schedulerHeader]: ownAddress() };
       const told = client.downloadTask({ download }, { signal, timeoutMs, metadata });
       await hearCall(told, seed.id, calls, ({ response }) => {
-        answered.abort(); // from here on it is heard of otherwise
+        answered.abort(); // from here on the seed is heard through other messages
         if (response?.$case === 'downloadTaskStartedResponse') onAnswer?.(taskId, response.value.responseHeader);
       });
       onResult?.('success');

@@ -1,4 +1,4 @@
-/** The job calls of scheduler.v2 for images: the blobs of the manifest are files like others. */
+/** The job calls of scheduler.v2 for images. The blobs of a manifest are treated like other files. */
 import type { CallContext } from '../../rpc/call-context.ts';
 import { Download } from '../../../gen/common/v2/common.ts';
 import type {
@@ -19,7 +19,7 @@ import type { Preheater } from './preheater.ts';
 export interface ImageParts {
   readonly preheater: Preheater;
   readonly registry: RegistryClient;
-  /** As proxies of the cluster name blobs. */
+  /** The way the cluster's proxies name blobs. */
   readonly blobsByUrl: () => boolean;
 }
 
@@ -72,7 +72,7 @@ function find(registry: RegistryClient, request: PreheatImageRequest | StatImage
   return findImage(registry, { url, headers: header, username, password, platform }, signal);
 }
 
-/** Nodes are most often like the one this runs on. */
+/** Nodes usually have the same platform as this process. */
 function ownPlatform(): string {
   const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
   return `linux/${architectures[process.arch] ?? process.arch}`;

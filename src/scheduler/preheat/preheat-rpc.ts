@@ -67,7 +67,7 @@ export async function statFile(
   };
 }
 
-/** A caller that does not wait gets its answer once the work has begun; the outcomes are logged where they arise. */
+/** A caller that does not wait gets its answer once the work has begun; outcomes are logged where they occur. */
 export async function answer(work: Promise<PreheatOutcome[]>, wait: boolean): Promise<PreheatResponse> {
   if (wait) return { outcomes: await work };
   work.catch(() => undefined);

@@ -1,4 +1,4 @@
-/** Preheats: makes seeds or peers download files before anyone asks, and finds out who holds a file. */
+/** Preheats: makes seeds or peers download files before anyone asks for them, and finds out who holds a file. */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { taskId as taskIdOf } from '../../core/ids.ts';
 import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
@@ -24,7 +24,7 @@ export interface PreheaterOptions {
   readonly calls: CallEvents;
 }
 
-/** What makes up the id of a file's task, beside its URL. */
+/** What identifies a file's task besides its URL. */
 export interface FileIdentity {
   readonly tag?: string | undefined;
   readonly application?: string | undefined;
@@ -36,7 +36,7 @@ export interface FileIdentity {
 export interface PreheatRequest extends TargetRequest {
   readonly urls: readonly string[];
   readonly download: Download;
-  /** Instead of those of the download, asked anew for each target: tokens expire. */
+  /** Used instead of the download's header, and requested anew for each target, because tokens expire. */
   readonly freshHeader?: (signal: AbortSignal) => Promise<Record<string, string>>;
   readonly concurrentTaskCount?: number | undefined;
   readonly concurrentPeerCount?: number | undefined;
@@ -67,7 +67,7 @@ export class Preheater implements Closable {
     this.#options = options;
   }
 
-  /** Jobs begun per second; more are refused. */
+  /** The number of jobs that may begin per second; more are refused. */
   setRate(perSec: number): void {
     this.#rate.setRate(perSec, perSec);
   }
@@ -80,7 +80,7 @@ export class Preheater implements Closable {
     });
   }
 
-  /** Begins at once, so that targets that do not exist are an error here; resolves with the outcome at every target. */
+  /** Resolves with the outcome at every target. Throws at once when the targets do not exist. */
   start(request: PreheatRequest): Promise<PreheatOutcome[]> {
     const { hosts, random } = this.#options;
     const known = hosts();
@@ -110,26 +110,26 @@ export class Preheater implements Closable {
     return work.finally(() => this.#running.delete(work));
   }
 
-  /** The hosts that hold all of the file. Hosts that do not answer are left out. */
+  /** The hosts that hold the whole file. Hosts that do not answer are left out. */
   async holders(url: string, identity: FileIdentity, options: CopiesOptions): Promise<Host[]> {
     const copies = await this.copies(fileTaskId(url, identity), options);
     return copies.filter(({ copy }) => copy.finishedAt !== undefined).map(({ host }) => host);
   }
 
-  /** The hosts that hold anything of the task. Hosts that do not answer are left out. */
+  /** The hosts that hold any part of the task. Hosts that do not answer are left out. */
   async copies(taskId: string, { concurrentPeerCount, signal }: CopiesOptions): Promise<HostCopy[]> {
     const limit = concurrentPeerCount ?? defaultConcurrentPeers;
     const found = await eachLimited(this.#options.hosts(), limit, async (host) => {
       try {
         return { host, copy: await this.#daemon(host).statLocalTask({ taskId }, { signal }) };
       } catch {
-        return undefined; // the task is not there, or the host is away
+        return undefined; // the task does not exist there, or the host is away
       }
     });
     return found.flatMap((copy) => copy ?? []);
   }
 
-  /** Afterwards the host does not hold the task, if it ever did. */
+  /** Makes sure that the host does not hold the task; resolves too if it never did. */
   async delete(host: Host, taskId: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#daemon(host).deleteTask({ taskId }, { signal });
@@ -138,7 +138,7 @@ export class Preheater implements Closable {
     }
   }
 
-  /** The files under a URL that ends with a slash; any other URL is one file. Asks a seed, else any host, to list. */
+  /** The files under a URL that ends with a slash; any other URL is a single file. Asks a seed to list them, or any host if there is no seed. */
   async expand(url: string, download: Download, signal: AbortSignal): Promise<string[]> {
     if (!new URL(url).pathname.endsWith('/')) return [url];
     const known = this.#options.hosts();
@@ -169,7 +169,7 @@ export class Preheater implements Closable {
     await Promise.allSettled(this.#running);
   }
 
-  /** At the first of the targets that succeeds. */
+  /** Tries the targets in order until one succeeds. */
   async #preheatOne(
     url: string,
     targets: readonly Host[],
@@ -182,7 +182,8 @@ export class Preheater implements Closable {
       outcome = { url, hostId, hostname, ip, error: '' };
       try {
         signal.throwIfAborted();
-        // A seed asked by itself goes to the origin; of many hosts the swarm decides which one does.
+        // A seed that is asked by itself goes to the origin, so it needs the fresh header; among many hosts the swarm decides who
+        // goes.
         const requestHeader = (await freshHeader?.(signal)) ?? download.requestHeader;
         const needBackToSource = targets.length > 1 || host.type !== 0;
         const wanted = { ...download, url, requestHeader, needBackToSource };

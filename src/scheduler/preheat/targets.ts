@@ -1,18 +1,18 @@
-/** Which hosts a preheat goes to. */
+/** Selects the hosts that a preheat goes to. */
 import { DragonflyError } from '../../core/errors.ts';
 import { HashRing } from '../../core/hash-ring.ts';
 import type { Host } from '../../../gen/common/v2/common.ts';
 import { isSeed } from '../hosts/host-registry.ts';
 
 export interface TargetRequest {
-  /** single_seed_peer (also when empty), all_seed_peers or all_peers. */
+  /** single_seed_peer (the default when empty), all_seed_peers or all_peers. */
   readonly scope: string;
   readonly ips: readonly string[];
   readonly count?: number | undefined;
   readonly percentage?: number | undefined;
 }
 
-/** For each task the hosts to try one after another until one succeeds; several lists are independent of each other. */
+/** For each task the hosts to try one after another until one succeeds. The lists are independent of each other. */
 export type TargetLists = readonly (readonly Host[])[];
 
 /**
@@ -46,7 +46,7 @@ function chosen(
   return shuffled(hosts, random).slice(0, wanted);
 }
 
-/** Otherwise the same hosts would carry every partial preheat. */
+/** Random, because otherwise the same hosts would carry every partial preheat. */
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return items
     .map((item) => ({ item, order: random() }))

@@ -1,6 +1,7 @@
 /**
- * AnnouncePersistentCachePeer and AnnouncePersistentPeer, for daemons of the original: they download from the parents they are given and tell how it
- * ended. Daemons of this implementation take part in the swarm of the task as in any other (announce-peer.ts).
+ * AnnouncePersistentCachePeer and AnnouncePersistentPeer, for daemons of the original: they download from the parents
+ * they are given and report how it ended. Daemons of this implementation take part in the task's swarm as in any other
+ * (announce-peer.ts).
  */
 import { DragonflyError } from '../../core/errors.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -18,24 +19,24 @@ import { requireOwnHost } from '../hosts/own-host.ts';
 import type { KeptCalls } from './kept-calls.ts';
 import { heldPeerId, peerMessageOf, persistentPeerMessageOf } from './kept-messages.ts';
 
-/** As many as the original offers. */
+/** The original offers as many. */
 const maxParents = 4;
 
-/** What a message says; of an ending whether all of the task is there. */
+/** The meaning of a message; for the end of a download, whether the task is complete. */
 type Word =
   | { readonly kind: 'register'; readonly persistent: boolean; readonly fromSource: boolean }
   | { readonly kind: 'reschedule'; readonly blocked: readonly string[] }
   | { readonly kind: 'ended'; readonly whole: boolean }
   | { readonly kind: 'progress' };
 
-/** How one kind of kept task is spoken of. */
+/** How messages about one kind of kept task are read and written. */
 interface Dialect<Request, Response> {
-  /** Undefined when it says nothing. */
+  /** Undefined when the message has no meaning here. */
   readonly read: (request: Request) => Word | undefined;
   readonly empty: Response;
-  /** Undefined when there is none of these hosts. */
+  /** Undefined when none of these hosts exists. */
   readonly offer: (task: Readonly<KeptTask>, hostIds: readonly string[], brain: Brain) => Response | undefined;
-  /** Where the content can be got elsewhere: at its store, once that has it. */
+  /** Where else the content can be read: at its store, once it is there. */
   readonly source?: Response;
 }
 
@@ -120,7 +121,7 @@ export const persistentDialect: Dialect<AnnouncePersistentPeerRequest, AnnounceP
         return { kind: 'reschedule', blocked: request.value.candidateParents.map(({ id }) => id) };
       case 'downloadPersistentPeerFinishedRequest':
         return { kind: 'ended', whole: true };
-      // What the store has by now may be another object: the message does not say what it gave.
+      // The store may hold another object by now, and the message does not say which one the peer got.
       case 'downloadPersistentPeerBackToSourceFinishedRequest':
       case 'downloadPersistentPeerFailedRequest':
       case 'downloadPersistentPeerBackToSourceFailedRequest':
@@ -145,7 +146,7 @@ export const persistentDialect: Dialect<AnnouncePersistentPeerRequest, AnnounceP
   source: { response: { $case: 'needBackToSourceResponse', value: NeedBackToSourceResponse.fromPartial({}) } },
 };
 
-/** Those nearest to the child first. Throws FAILED_PRECONDITION when there is none. */
+/** The hosts nearest to the child come first. Throws FAILED_PRECONDITION when there is none. */
 function offer<Request, Response>(
   brain: Brain,
   task: Readonly<KeptTask>,
@@ -163,7 +164,7 @@ function offer<Request, Response>(
   return answer;
 }
 
-/** The order in which replicas would be placed away from the child, from its end. */
+/** The reverse of the order in which replicas would be placed away from the child. */
 function nearestFirst(brain: Brain, hostIds: readonly string[], childId: string): string[] {
   const place = (hostId: string): HostPlace => {
     const { ip = '', network } = brain.hosts.get(hostId)?.host ?? {};

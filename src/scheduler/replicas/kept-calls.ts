@@ -1,4 +1,4 @@
-/** What the calls about kept tasks do, whichever of the two kinds they are about; and who may make them. */
+/** The calls about kept tasks of either kind, and who may make them. */
 import { DragonflyError } from '../../core/errors.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type { KeptFacts, KeptTask } from '../../swarm/replicas/kept-task.ts';
@@ -30,7 +30,7 @@ export class KeptCalls {
     throw new DragonflyError('NOT_FOUND', `this scheduler knows no ${this.#kind} task ${taskId}`);
   }
 
-  /** @param facts as the host states them, by the clock of this scheduler. */
+  /** @param facts as reported by the host, with times of this scheduler's clock. */
   started(hostId: string, context: CallContext, facts: (nowMs: number) => KeptFacts): void {
     requireOwnHost(hostId, context, this.brain);
     requireKnown(this.brain, hostId);
@@ -59,7 +59,7 @@ export class KeptCalls {
   stat(taskId: string, context: CallContext): Readonly<KeptTask> {
     requireNode(context, this.brain);
     const task = this.require(taskId);
-    this.desk.showHolders(taskId); // whoever asks is about to download it
+    this.desk.showHolders(taskId); // the caller is about to download it
     return task;
   }
 
@@ -88,7 +88,7 @@ export class KeptCalls {
   }
 }
 
-/** The user is the host's word, the host is who calls. */
+/** The host reports the user; the host itself is identified by the call. */
 export function ownerOf(told: string | undefined, hostId: string): string {
   return `${told?.split('@')[0] ?? ''}@${hostId}`;
 }
@@ -100,7 +100,7 @@ function requireKnown(brain: Brain, hostId: string): void {
   });
 }
 
-/** The host it was imported by, for its user; and whoever looks after the cluster. Throws PERMISSION_DENIED. */
+/** Only the host that imported it, on behalf of the same user, and the cluster's operators may delete it. Throws PERMISSION_DENIED. */
 function requireMayDelete(task: Readonly<KeptTask>, hostId: string, context: CallContext, brain: Brain): void {
   const { caller } = context;
   if (caller.kind === 'member' && (caller.role === 'manager' || caller.role === 'scheduler')) return;

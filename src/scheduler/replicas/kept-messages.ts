@@ -1,4 +1,4 @@
-/** Records of kept tasks as the protocol carries them. */
+/** Converts records of kept tasks to messages of the protocol. */
 import { toKeptContent } from '../../rpc/fields/kept-content.ts';
 import {
   Host as HostMessage,
@@ -13,12 +13,12 @@ import { persistentHosts, presentHosts, type KeptTask } from '../../swarm/replic
 import type { Brain } from '../brain.ts';
 import { durationFromMs } from '../messages.ts';
 
-/** As daemons name themselves for what they hold from before. */
+/** The peer id that daemons use for content they held before. */
 export function heldPeerId(hostId: string, taskId: string): string {
   return `${hostId}-${taskId.slice(0, 32)}`;
 }
 
-/** @param extended to a side that knows the extensions. */
+/** @param extended true when the receiver knows the extensions. */
 export function taskMessageOf(task: Readonly<KeptTask>, extended = true): TaskMessage {
   const { facts, state, updatedMs } = task;
   const { tag, application } = facts;
@@ -40,12 +40,12 @@ export function taskMessageOf(task: Readonly<KeptTask>, extended = true): TaskMe
   });
 }
 
-/** The same of a persistent task. */
+/** The same for a persistent task. */
 export function persistentTaskMessageOf(task: Readonly<KeptTask>, extended = true): PersistentTask {
   return PersistentTask.fromPartial(taskMessageOf(task, extended));
 }
 
-/** The same of a persistent task. */
+/** The same for a persistent task. */
 export function persistentPeerMessageOf(
   task: Readonly<KeptTask>,
   hostId: string,

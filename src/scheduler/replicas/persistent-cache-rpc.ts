@@ -33,7 +33,7 @@ export function persistentCacheRpc(brain: Brain, desk: ReplicaDesk): Required<Pi
       calls.started(request.hostId, context, (nowMs) => factsOf(request, nowMs));
       return {};
     },
-    // A daemon of the original takes the answer for a receipt of the call, and gives it ten seconds.
+    // A daemon of the original takes the answer as an acknowledgement of the call, and waits only ten seconds for it.
     uploadPersistentCacheTaskFinished: async (request, context) => {
       const task = await calls.finished(request, context, { waits: context.callerHasSwarm });
       return taskMessageOf(task, context.callerHasSwarm);
@@ -71,7 +71,7 @@ export function listKeptTasks(
   };
 }
 
-/** The facts as the host states them, with the time of this scheduler's clock. */
+/** The facts as reported by the host, with times of this scheduler's clock. */
 function factsOf(request: UploadPersistentCacheTaskStartedRequest, nowMs: number): KeptFacts {
   const { taskId, hostId, persistentReplicaCount: replicas, tag, application, kept } = request;
   return {

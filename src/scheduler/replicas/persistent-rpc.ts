@@ -1,4 +1,4 @@
-/** The calls of scheduler.v2 about persistent tasks: kept tasks that belong to an object of a store. */
+/** The calls of scheduler.v2 about persistent tasks, which are kept tasks that belong to an object of a store. */
 import { DragonflyError } from '../../core/errors.ts';
 import { persistentTaskId } from '../../core/ids.ts';
 import { defaultPieceLength } from '../../core/piece-layout.ts';
@@ -33,7 +33,7 @@ export function persistentRpc(brain: Brain, desk: ReplicaDesk): Required<Pick<Se
       calls.started(request.hostId, context, (nowMs) => factsOf(request, nowMs));
       return {};
     },
-    // What the store has is safe there: its replicas are made behind.
+    // Content in the store is safe, so its replicas are made in the background.
     uploadPersistentTaskFinished: async (request, context) => {
       const { taskId, kept } = request;
       const facts = kept && fromKeptContent(taskId, kept);
@@ -60,7 +60,7 @@ export function persistentRpc(brain: Brain, desk: ReplicaDesk): Required<Pick<Se
   };
 }
 
-/** Throws INVALID_ARGUMENT when the id is that of something else. */
+/** Throws INVALID_ARGUMENT when the id belongs to something else. */
 function factsOf(request: UploadPersistentTaskStartedRequest, nowMs: number): KeptFacts {
   const { taskId, hostId, persistentReplicaCount: replicas, contentLength, kept } = request;
   return {
@@ -76,7 +76,7 @@ function factsOf(request: UploadPersistentTaskStartedRequest, nowMs: number): Ke
   };
 }
 
-/** What a daemon of the original has imported is in its store when it says so. */
+/** Content that a daemon of the original has imported is already in its store when it reports that. */
 function objectOf({ taskId, url, objectStorage, kept }: UploadPersistentTaskStartedRequest): StoredObject {
   const { region, endpoint } = objectStorage ?? {};
   if (region === undefined || endpoint === undefined)

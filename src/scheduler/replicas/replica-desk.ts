@@ -1,6 +1,6 @@
 /**
- * Gives the keeper of replicas its clock and carries out what it decides: hosts are told to make, keep, release or delete replicas. Who waits for an
- * import hears when it is settled.
+ * Gives the keeper of replicas its clock and carries out its decisions: hosts are told to make, keep, release or delete
+ * replicas. Callers that wait for an import are answered when it is settled.
  */
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { hostPort } from '../../core/net/host-port.ts';
@@ -27,15 +27,15 @@ import { heldPeerId } from './kept-messages.ts';
 
 export interface ReplicaDeskOptions {
   readonly brain: Brain;
-  /** To the nodes, with the key of this scheduler. */
+  /** Connections to the nodes, with the key of this scheduler. */
   readonly channels: Channels;
-  /** Of this scheduler, as daemons know it. */
+  /** The address of this scheduler as daemons know it. */
   readonly ownAddress: () => string;
   readonly logger: Logger;
   readonly limits?: Partial<ReplicaLimits> | undefined;
 }
 
-/** Who called and waits: `draining` aborts when this scheduler stops. */
+/** A caller that waits: `draining` aborts when this scheduler stops. */
 type Waiter = Pick<CallContext, 'signal' | 'draining'>;
 
 type ReplicaEvent = (keeper: ReplicaKeeper, nowMs: number) => readonly ReplicaEffect[];
@@ -56,7 +56,7 @@ export class ReplicaDesk implements Closable {
     options.brain.onHostGone((hostId) => this.run((keeper, nowMs) => keeper.hostLeft(hostId, nowMs)));
   }
 
-  /** One event. Throws what the keeper throws; then nothing has changed. */
+  /** Runs one event. Throws what the keeper throws; then nothing has changed. */
   run(event: ReplicaEvent): void {
     try {
       for (const effect of event(this.keeper, Date.now())) this.#carryOut(effect);
@@ -78,14 +78,15 @@ export class ReplicaDesk implements Closable {
     this.run((keeper, nowMs) => keeper.hostSeen(place, nowMs));
   }
 
-  /** A host has all of it: others get it from there from now on. */
+  /** A host holds the whole task, so others can get it from there from now on. */
   held(facts: KeptFacts, hostId: string, persistent: boolean): void {
     this.run((keeper, nowMs) => keeper.held(facts, hostId, { persistent, nowMs }));
   }
 
   /**
-   * The import is on the disk of its host. Resolves when as many hosts as were asked for have it. Throws NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED
-   * when there are too few hosts, UNAVAILABLE when this scheduler stops, the signal's reason; then the import goes on to be one that nobody waits for.
+   * The import is on its host's disk. Resolves when as many hosts hold it as were asked for. Throws NOT_FOUND,
+   * FAILED_PRECONDITION, RESOURCE_EXHAUSTED when there are too few hosts, UNAVAILABLE when this scheduler stops, and
+   * the signal's reason; in that last case the import goes on without its caller.
    */
   async finished(taskId: string, hostId: string, { signal, draining }: Waiter): Promise<void> {
     const waiting = this.#waiting.get(taskId) ?? Promise.withResolvers<void>();
@@ -104,14 +105,14 @@ export class ReplicaDesk implements Closable {
     }
   }
 
-  /** Resolves when every host that is there has deleted it, or could not be reached. Throws NOT_FOUND. */
+  /** Resolves when every present host has deleted it, or could not be reached. Throws NOT_FOUND. */
   async deleted(taskId: string): Promise<void> {
     const before = new Set(this.#running);
     this.run((keeper, nowMs) => keeper.deleted(taskId, nowMs));
     await Promise.all([...this.#running].filter((work) => !before.has(work)));
   }
 
-  /** The holders are parents for whoever downloads it: those the swarm has forgotten, or never heard of, are made known to it. */
+  /** The holders are parents for every download of the task. Holders that the swarm has forgotten, or does not know yet, are added to it. */
   showHolders(taskId: string): void {
     const task = this.keeper.get(taskId);
     if (!task) return;
@@ -141,14 +142,14 @@ export class ReplicaDesk implements Closable {
     this.#running.add(work);
   }
 
-  /** Never rejects: what a host did not do the keeper hears of. */
+  /** Never rejects: failures of a host are reported to the keeper. */
   async #atHost(effect: Extract<ReplicaEffect, { hostId: string }>): Promise<void> {
     const { logger } = this.#options;
     const { kind, taskId, hostId } = effect;
     const asks = kind === 'make' || kind === 'keep';
     const facts = this.keeper.get(taskId)?.facts;
     try {
-      await Promise.resolve(); // the keeper is in the middle of an event
+      await Promise.resolve(); // the keeper is still handling an event
       if (asks) this.showHolders(taskId);
       await (effect.kind === 'remove' ? this.#remove(effect) : this.#call(effect.kind, { taskId, hostId, facts }));
       if (asks) this.run((keeper, nowMs) => keeper.made(taskId, hostId, nowMs));
@@ -161,7 +162,7 @@ export class ReplicaDesk implements Closable {
     }
   }
 
-  /** Daemons of the original keep the two kinds apart. */
+  /** Daemons of the original store the two kinds separately. */
   async #remove({ taskId, hostId, ofObject }: Extract<ReplicaEffect, { kind: 'remove' }>): Promise<void> {
     const client = this.#client(hostId);
     const call = { signal: this.#controller.signal, timeoutMs: replicaCallMs };
@@ -243,7 +244,7 @@ function cacheReplica(facts: KeptFacts): DownloadPersistentCacheTaskRequest {
   });
 }
 
-/** Nodes get it from each other, so nobody's credentials are needed. */
+/** Nodes get it from each other, so no credentials are needed. */
 function objectReplica(facts: KeptFacts, { url, region, endpoint }: StoredObject): DownloadPersistentTaskRequest {
   return DownloadPersistentTaskRequest.fromPartial({
     url,
