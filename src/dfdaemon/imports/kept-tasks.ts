@@ -292,7 +292,10 @@ export class KeptTasks implements Closable {
         return true;
       } catch (error) {
         signal.throwIfAborted();
-        logger.warn({ taskId, error: toDragonflyError(error).message }, 'a replica with corrupt pieces cannot be made whole yet');
+        logger.warn(
+          { taskId, error: toDragonflyError(error).message },
+          'a replica with corrupt pieces cannot be made whole yet',
+        );
       }
       await delay(retryMs, undefined, { signal });
     }
