@@ -143,14 +143,14 @@ function authorization(
   return { authorization: sharedKeyAuthorization(url, sent, { account, key: secret }) };
 }
 
-/** Emulators and gateways have the account in the path of the endpoint. */
+/** The path of the endpoint names the account at emulators and gateways. */
 function locate(endpoint: URL, path: string): URL {
   const url = new URL(endpoint);
   url.pathname = `${endpoint.pathname.replace(/\/+$/, '')}/${path}`;
   return url;
 }
 
-/** What is read of an EnumerationResults. */
+/** The fields of an EnumerationResults that are read. */
 interface Listing {
   readonly NextMarker?: string;
   readonly Blobs?: '' | { readonly Blob?: readonly Blob[]; readonly BlobPrefix?: readonly Pick<Blob, 'Name'>[] };
@@ -177,7 +177,7 @@ function* entriesOf({ Blobs }: Listing, { name }: Container, prefix: string): Ge
   }
 }
 
-/** Names that XML cannot carry come escaped, and say so. */
+/** Names that XML cannot carry arrive escaped and marked as such. */
 function nameText(name: Blob['Name']): string {
   if (typeof name === 'string') return name;
   if (name?.['#text'] === undefined) throw malformedListing();

@@ -1,17 +1,17 @@
 /**
- * The token that a registry gives to anybody for the asking. By it a seed fetches public images itself, without the
- * credentials of whoever wants them, which stay with him.
+ * Tokens that a registry gives to anyone who asks. With them a seed fetches public images itself, without the
+ * credentials of the client that wants them, which never leave that client's node.
  */
 import { LRUCache } from 'lru-cache';
 import { tokenService } from '../../core/net/credential-routes.ts';
 import { parseAuthChallenges } from '../../core/oci/auth-challenge.ts';
 import { maxRegistryTokens, registryTokenMs } from './limits.ts';
 
-/** GET of a small answer; `undefined` for any status but 200. Rejects when the service cannot be reached. */
+/** GETs a small answer; `undefined` for any status but 200. Rejects when the service cannot be reached. */
 export type AskForToken = (url: URL) => Promise<string | undefined>;
 
 export class AnonymousTokens {
-  /** By registry and repository; undefined where a token was of no use. */
+  /** Keyed by registry and repository; undefined when a token did not help. */
   readonly #tokens = new LRUCache<string, { readonly authorization: string | undefined }>({
     max: maxRegistryTokens,
     ttl: registryTokenMs,
@@ -23,9 +23,8 @@ export class AnonymousTokens {
   }
 
   /**
-   * After a 401: what to send instead, undefined when the registry gives nothing to strangers, or has just refused that, too.
-   * @param challenge value of WWW-Authenticate
-   * @param sent what was refused now
+   * What to send instead after a 401. Undefined when the registry gives nothing anonymously, or has just refused that,
+   * too. @param challenge value of WWW-Authenticate @param sent what was refused now
    */
   async answer(
     url: URL,
@@ -36,7 +35,7 @@ export class AnonymousTokens {
     const realm = key === undefined ? undefined : realmOf(challenge, url);
     if (key === undefined || !realm) return undefined;
     const held = this.#tokens.get(key);
-    if (held && held.authorization !== sent) return held.authorization; // another request has got one meanwhile
+    if (held && held.authorization !== sent) return held.authorization; // another request has got one in the meantime
     if (held && sent === undefined) return undefined;
     const token = await ask(realm).then(tokenIn, () => undefined);
     const authorization = token === undefined ? undefined : `Bearer ${token}`;
@@ -44,7 +43,7 @@ export class AnonymousTokens {
     return authorization;
   }
 
-  /** The token did not help: strangers are not asked for again soon. */
+  /** The token did not help, so no anonymous request is made again soon. */
   refused(url: URL): void {
     const key = keyOf(url);
     if (key !== undefined) this.#tokens.set(key, { authorization: undefined });
@@ -65,7 +64,7 @@ function realmOf(challenge: string, url: URL): URL | undefined {
   try {
     return bearer && tokenService(bearer, url, repositoryOf(url) ?? '');
   } catch {
-    return undefined; // then strangers get nothing there
+    return undefined; // in that case nothing is given anonymously
   }
 }
 

@@ -1,6 +1,6 @@
-/** Which fields of an answer are checksums of the bytes in it. Pure. */
+/** Which header fields of an answer are checksums of its bytes. Pure. */
 
-/** Fields that describe one message or the bytes in it: they must not come with other bytes than they were given with. */
+/** Fields that describe one message or its bytes: they must not be sent with other bytes than the original ones. */
 const ofTheBytes = (name: string): boolean =>
   name === 'content-md5' ||
   name === 'digest' ||
@@ -12,7 +12,7 @@ const ofTheBytes = (name: string): boolean =>
   name.startsWith('x-amz-checksum-') ||
   name.startsWith('x-amz-meta-checksum');
 
-/** The header without checksums: those of the whole must not ride on a part, nor those of a part on the whole. */
+/** The header without checksums: those of the whole content must not be sent with a part, nor those of a part with the whole. */
 export function withoutChecksums(header: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(header).filter(([name]) => !ofTheBytes(name)));
 }

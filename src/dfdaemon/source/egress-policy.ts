@@ -13,23 +13,23 @@ import { metadataServices } from '../../core/net/metadata-addresses.ts';
 import type { OutboundProxies, ProxyHop } from '../../core/net/outbound-proxy.ts';
 
 export interface EgressRules {
-  /** CIDRs or addresses; when not empty, nothing else is reachable and the built-in denials do not apply. */
+  /** CIDRs or addresses. When not empty, nothing else can be reached and the built-in denials do not apply. */
   readonly allow?: readonly string[] | undefined;
   readonly deny?: readonly string[] | undefined;
   /** `address:port` of services that no origin request may reach: the cluster's own control plane. */
   readonly denyEndpoints?: readonly string[] | undefined;
-  /** The same for services whose addresses change: asked about every destination. */
+  /** The same for services whose addresses change; called for every destination. */
   readonly controlPlane?: { includes(address: string, port: number): boolean } | undefined;
-  /** Addresses of this machine by which other machines are not served: bridges, management networks. */
+  /** Addresses of this machine that do not serve other machines: bridges, management networks. */
   readonly isInner?: ((address: string) => boolean) | undefined;
-  /** The company's proxies, by which requests leave. */
+  /** The company's outbound proxies. */
   readonly outbound?: OutboundProxies | undefined;
 }
 
 export interface Destination {
   readonly address: string;
   readonly port: number;
-  /** The caller is on this machine and named it; neither a caller elsewhere nor a redirect from elsewhere leads to it. */
+  /** True when the caller is on this machine and named the address itself; a remote caller, or a redirect from a remote server, cannot reach it. */
   readonly loopbackAllowed: boolean;
   /** True by default. */
   readonly innerAllowed?: boolean | undefined;
@@ -57,7 +57,7 @@ export class EgressPolicy {
     this.#outbound = rules.outbound;
   }
 
-  /** Why the destination is out of bounds; undefined when it may be reached. */
+  /** Why the destination is denied; undefined when it may be reached. */
   denial({ address, port, loopbackAllowed, innerAllowed = true }: Destination): string | undefined {
     const plain = embeddedIpv4(address) ?? address;
     if (contains(this.#deny, plain)) return 'it is denied by configuration';
@@ -83,7 +83,7 @@ export class EgressPolicy {
     );
   }
 
-  /** The proxy a request leaves by; undefined for none, and for one that is this very node: that would go in circles. */
+  /** The proxy that a request goes through. Undefined for none, and when the proxy is this very node, because the request would go in circles. */
   proxyFor(url: URL): ProxyHop | undefined {
     const hop = this.#outbound?.for(url);
     if (!hop) return undefined;

@@ -19,7 +19,7 @@ import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } fro
 
 interface Target {
   readonly url: URL;
-  /** The way led through another origin: the caller's header was left behind. */
+  /** True when the redirects led through another origin, so that the caller's header was left out. */
   readonly foreign: boolean;
   readonly loopbackAllowed: boolean;
 }
@@ -29,11 +29,11 @@ export interface TextAnswer {
   readonly header: Readonly<Record<string, string>>;
   readonly text: string;
   readonly fromLoopback: boolean;
-  /** It is the word of another origin than the one that was asked. */
+  /** True when the answer came from another origin than the one that was asked. */
   readonly foreign: boolean;
 }
 
-/** What a way over redirects has led to. */
+/** The result of following redirects. */
 interface Followed {
   readonly response: HttpResponse;
   readonly foreign: boolean;
@@ -60,7 +60,7 @@ export class HttpSource implements Source {
     return statObject(this.#send(request, object), object);
   }
 
-  /** A small answer that is not the content: a listing, a manifest, a token. Redirects are followed; any status is given back. */
+  /** A small answer that is not the content: a listing, a manifest, a token. Follows redirects and returns any status. */
   async text(request: SourceRequest, { loopbackAllowed = true } = {}): Promise<TextAnswer> {
     const { url, header } = objectOf(request);
     const start: Target = {
@@ -89,7 +89,7 @@ export class HttpSource implements Source {
     const ask: SendGet = async (header) => {
       const known = request.validator === undefined ? undefined : this.#redirects.get(key);
       const { response: first } = await this.#follow(known ?? start, header, request, key);
-      // What a redirect led to may have expired (signed URLs do): then the origin is asked again.
+      // The target of a redirect may have expired (signed URLs do), so the origin is asked again.
       const stale = known !== undefined && first.statusCode >= 400 && first.statusCode !== 416;
       if (!stale) return first;
       first.discard();
@@ -99,7 +99,7 @@ export class HttpSource implements Source {
     return (header) => this.#asAnybody(request, object.url, { header, ask });
   }
 
-  /** Requests without credentials get an anonymous token at registries that require one. */
+  /** Without credentials, an anonymous token is requested from registries that need one. */
   async #asAnybody(
     request: SourceRequest,
     url: URL,
@@ -181,12 +181,12 @@ function redirectUrl(location: string, base: URL): URL {
   return url;
 }
 
-/** Used by itself, a source works for the user of this process. */
+/** A source that is used on its own works for the user of this process. */
 export function callerOf({ caller }: SourceRequest): Caller {
   return caller ?? thisProcess;
 }
 
-/** URL, header by digest, and reach: what one caller's credentials led to is not for another. */
+/** Includes the URL, a digest of the header, and the reach, because a target that one caller's credentials led to is not for another. */
 function redirectKey(request: SourceRequest): string {
   const { url, header } = request;
   return createHash('sha256')

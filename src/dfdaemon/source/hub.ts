@@ -16,7 +16,7 @@ interface Place {
   /** `models`, `datasets`, `spaces`, … */
   readonly kind: string;
   readonly repository: string;
-  /** Below the repository, unescaped, without slashes at its ends. */
+  /** The path inside the repository, unescaped, without slashes at its ends. */
   readonly path: string;
   readonly revision: string;
 }
@@ -125,7 +125,7 @@ function fileRequest(request: SourceRequest): SourceRequest {
   return { ...request, url: hub.fileUrl(place), header: authorized(request) };
 }
 
-/** `root` names the repository as the request does, with a kind or without: what is listed lies below what was asked for. */
+/** `root` names the repository as the request does, with or without a kind, so that listed entries lie below the requested URL. */
 function placeOf(request: SourceRequest): { hub: Hub; place: Place; root: string } {
   const url = new URL(request.url);
   const scheme = url.protocol.slice(0, -1);
@@ -149,7 +149,7 @@ function authorized({ header, hub }: SourceRequest): Record<string, string> {
   return hub?.token ? { ...header, authorization: `Bearer ${hub.token}` } : { ...header };
 }
 
-/** Link: <…>; rel="next", at the same origin: the token goes nowhere else. */
+/** Link: <…>; rel="next", at the same origin only, because the token must not go anywhere else. */
 function nextPage(link: string | undefined, url: URL): string | undefined {
   const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link ?? '')?.[1];
   if (target === undefined) return undefined;

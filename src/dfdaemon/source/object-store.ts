@@ -1,4 +1,4 @@
-/** What the sources of object stores share: keys in URLs, endpoints, trust, XML, credentials of this program. */
+/** What the sources of object stores share: keys in URLs, endpoints, trust, XML, and credentials of this process. */
 import { createRequire } from 'node:module';
 import type * as Xml from 'fast-xml-parser';
 import { googleFileToken } from '../../core/credentials/google.ts';
@@ -52,7 +52,7 @@ export function noEndpoint(scheme: string): DragonflyError {
   });
 }
 
-/** In whose name, and with which trust, a request goes out. */
+/** The caller and the trust settings that a request is sent with. */
 export function connectionOf(
   request: SourceRequest,
 ): Pick<HttpRequest, 'trust' | 'loopbackAllowed' | 'innerAllowed' | 'signal'> {
@@ -79,13 +79,13 @@ export class StoreCredentials {
   readonly #proxies: OutboundProxies | undefined;
   readonly #files = new Map<string, () => Promise<string | undefined>>();
 
-  /** @param find of this program; without it such requests are anonymous. */
+  /** @param find looks up credentials of this process; without it such requests are anonymous. */
   constructor(find: CredentialFinder | undefined, proxies: OutboundProxies | undefined) {
     this.#find = find;
     this.#proxies = proxies;
   }
 
-  /** By the file that the request names, else by what this program has. Throws PERMISSION_DENIED, UNAUTHENTICATED. */
+  /** From the file that the request names, otherwise from this process. Throws PERMISSION_DENIED, UNAUTHENTICATED. */
   async for(scheme: string, request: SourceRequest): Promise<OwnCredentials | undefined> {
     const path = request.objectStorage?.['credentialPath'];
     if (scheme !== 'gs' || typeof path !== 'string' || path === '') return this.#find?.(scheme);
@@ -107,7 +107,7 @@ export class StoreCredentials {
 
 const maxKnownFiles = 64;
 
-/** Counts entries of one listing. Throws RESOURCE_EXHAUSTED. */
+/** Counts the entries of one listing. Throws RESOURCE_EXHAUSTED. */
 export function entryLimit(name: string, prefix: string): () => void {
   let count = 0;
   return () => {
@@ -132,7 +132,7 @@ function xmlParser(): Xml.XMLParser {
   });
 }
 
-/** The root element of that name; '' when it is empty. Throws PROTOCOL. */
+/** The root element of this name; '' when it is empty. Throws PROTOCOL. */
 export function xmlRoot(xml: string, name: string): unknown {
   let parsed: Readonly<Record<string, unknown>>;
   try {

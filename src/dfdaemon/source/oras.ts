@@ -22,7 +22,7 @@ const manifestTypes = [
 export class OrasSource implements Source {
   readonly schemes = ['oras'] as const;
   readonly #http: HttpSource;
-  /** Token of a registry for one repository and one caller. */
+  /** A registry's token for one repository and one caller. */
   readonly #tokens = new LRUCache<string, string>({ max: maxRegistryTokens, ttl: registryTokenMs });
 
   constructor(http: HttpSource) {
@@ -61,7 +61,7 @@ export class OrasSource implements Source {
     };
   }
 
-  /** Asks with what is known, and once more with what the registry then asks for. */
+  /** Asks with the known credentials, and once more with those that the registry then demands. */
   async #authorized(
     request: SourceRequest,
     artifact: Artifact,
@@ -89,17 +89,17 @@ export class OrasSource implements Source {
     request: SourceRequest,
     { base, repository, login }: Artifact,
   ): Promise<string | undefined> {
-    if (foreign) return undefined; // no registry that the login was given for
+    if (foreign) return undefined; // another registry, which the login is not for
     const challenges = parseAuthChallenges(header['www-authenticate'] ?? '');
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (!bearer) return challenges.some(({ scheme }) => scheme === 'basic') ? login : undefined;
     const registry = new URL(base);
     const url = tokenService(bearer, registry, repository);
-    // What was given as a token is one for the registry alone.
+    // A token is valid for the registry alone.
     const shown = login !== undefined && login.startsWith('Basic ') && mayLogIn(url, registry);
     const answer = await this.#http.text(
       { ...request, url: url.href, header: shown ? { authorization: login } : {} },
-      { loopbackAllowed: fromLoopback }, // a registry elsewhere may not send us to this machine
+      { loopbackAllowed: fromLoopback }, // a remote registry must not send us to this machine
     );
     if (answer.statusCode !== 200) throw statusError(answer, { url });
     const { token, access_token: accessToken } = parsed(answer.text) as { token?: unknown; access_token?: unknown };

@@ -24,9 +24,9 @@ import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from './sigv4.ts
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
 
 interface Dialect {
-  /** Where the service is when no endpoint is given; undefined: one must be given. */
+  /** The default endpoint; undefined when one must be given. */
   readonly endpoint?: (region: string) => string;
-  /** The older generation's request header that stand for settings. */
+  /** Header fields of the older generation that stand for settings. */
   readonly legacyHeader: Readonly<Record<string, keyof S3Settings>>;
 }
 
@@ -37,7 +37,7 @@ export interface S3Settings {
   readonly accessKeySecret?: string | undefined;
   readonly sessionToken?: string | undefined;
   readonly pathStyle?: string | undefined;
-  /** Value of that header, in place of a signature. */
+  /** A given Authorization header, used in place of a signature. */
   readonly authorization?: string | undefined;
 }
 
@@ -68,7 +68,7 @@ const dialects: Readonly<Record<string, Dialect>> = {
   gs: { endpoint: () => 'https://storage.googleapis.com', legacyHeader: {} },
 };
 
-/** Services that know buckets only by host name. */
+/** Services that address buckets only by host name. */
 const bucketInHost =
   /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|aliyuncs\.com|myhuaweicloud\.com|myqcloud\.com|volces\.com|ksyuncs\.com)$/;
 
@@ -194,7 +194,7 @@ function bucketOf(request: SourceRequest): Bucket {
   return { ...place, settings, header, url };
 }
 
-/** The bucket is a part of the host name at the big services, of the path everywhere else. */
+/** The bucket is part of the host name at the big services, and part of the path everywhere else. */
 export function locate(settings: S3Settings, { scheme, name }: Pick<Bucket, 'scheme' | 'name'>, key: string): URL {
   const { endpoint, region = '', pathStyle } = settings;
   const text = endpoint ?? dialects[scheme]?.endpoint?.(region);
@@ -231,7 +231,7 @@ async function signed(
   );
 }
 
-/** What is read of a ListBucketResult. */
+/** The fields of a ListBucketResult that are read. */
 interface Listing {
   readonly IsTruncated?: string;
   readonly NextContinuationToken?: string;
@@ -251,12 +251,12 @@ function* entriesOf(page: Listing, { scheme, name }: Bucket, prefix: string): Ge
   }
   for (const { Key, Size } of page.Contents) {
     const key = keyText(Key);
-    if (key === prefix || key.endsWith('/')) continue; // consoles make such objects to show empty directories
+    if (key === prefix || key.endsWith('/')) continue; // consoles create such objects to show empty directories
     yield { url: urlOf(key), contentLengthBytes: Number(Size), isDirectory: false };
   }
 }
 
-/** Keys come escaped as in a form, because XML cannot carry every character. */
+/** Keys are form-encoded, because XML cannot carry every character. */
 function keyText(text: string | undefined): string {
   if (text === undefined) throw malformedListing();
   return decodeURIComponent(text.replaceAll('+', ' '));

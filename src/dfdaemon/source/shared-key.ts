@@ -10,7 +10,7 @@ export interface SharedKey {
   readonly key: string;
 }
 
-/** Headers that have a line of their own in what is signed, empty or not. */
+/** Header fields that have a line of their own in the signed text, even when empty. */
 const lines = [
   'content-encoding',
   'content-language',
@@ -25,7 +25,7 @@ const lines = [
   'range',
 ];
 
-/** Value of Authorization for a GET with this header, whose names are in lower case and which has `x-ms-date`. */
+/** The Authorization value for a GET with this header, which has lower-case names and contains `x-ms-date`. */
 export function sharedKeyAuthorization(
   url: URL,
   header: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-/** AWS Signature Version 4 by aws4fetch, and the escaping of keys that signatures ask for. */
+/** AWS Signature Version 4 by aws4fetch, and the escaping of keys that signatures require. */
 import { AwsV4Signer } from 'aws4fetch';
 
 export interface SigningKey {
@@ -11,16 +11,16 @@ export interface SigningKey {
 
 export interface SignedRequest {
   readonly method: string;
-  /** Its path is encoded as `encodePath` does it. */
+  /** Its path must be encoded by `encodePath`. */
   readonly url: URL;
-  /** Lower-case names. `x-amz-content-sha256` says what is signed of a body. */
+  /** Lower-case names. `x-amz-content-sha256` says which part of the body is signed. */
   readonly header: Readonly<Record<string, string>>;
   readonly date: Date;
 }
 
 export const emptyPayloadHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
-/** The header with what proves who sends it: x-amz-date, x-amz-security-token when there is one, authorization. */
+/** The header with the fields that authenticate the sender: x-amz-date, authorization, and x-amz-security-token if there is one. */
 export async function signV4(request: SignedRequest, key: SigningKey): Promise<Record<string, string>> {
   const { accessKeyId, secretAccessKey, sessionToken, region, service } = key;
   const signer = new AwsV4Signer({
@@ -37,12 +37,12 @@ export async function signV4(request: SignedRequest, key: SigningKey): Promise<R
   return Object.fromEntries((await signer.sign()).headers);
 }
 
-/** A key as the path of a URL: everything but unreserved characters and the slashes between segments is escaped. */
+/** A key as the path of a URL: everything except unreserved characters and the slashes between segments is escaped. */
 export function encodePath(key: string): string {
   return key.split('/').map(encodeStrictly).join('/');
 }
 
-/** As the canonical query wants names and values. */
+/** The encoding that the canonical query requires for names and values. */
 export function encodeStrictly(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -1,4 +1,4 @@
-/** All origin protocols this node speaks, chosen by the scheme of the URL. */
+/** All origin protocols that this node supports, chosen by the scheme of the URL. */
 import { credentialFinder } from '../../core/credentials/own-credentials.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -19,15 +19,15 @@ export interface SourcesOptions {
   readonly logger: Logger;
   readonly egress?: EgressRules | undefined;
   readonly trust?: TrustOptions | undefined;
-  /** Caller of requests that name none; by default the user of this process. */
+  /** The caller of requests that name none; by default the user of this process. */
   readonly caller?: Caller | undefined;
-  /** Use what this process has of credentials for requests to object stores that bring none. */
+  /** True to use this process's credentials for requests to object stores that bring none. */
   readonly ownCredentials?: boolean | undefined;
-  /** Memory for bodies that are being read. */
+  /** Memory for bodies being read. */
   readonly poolBytes?: number | undefined;
-  /** An origin was asked, and had answered or failed after that time. */
+  /** Called when an origin has answered or failed, with the time it took. */
   readonly onAsked?: ((call: OriginCall) => void) | undefined;
-  /** Further protocols; one with a scheme that is spoken already takes it over. */
+  /** Further protocols. One whose scheme already exists replaces it. */
   readonly plugins?: readonly Source[] | undefined;
 }
 
@@ -81,12 +81,12 @@ export class Sources {
     return [...this.#byScheme.keys()];
   }
 
-  /** Throws INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for a scheme nobody speaks. */
+  /** Throws INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for an unknown scheme. */
   requireSupported(url: string): void {
     this.#sourceOf(url);
   }
 
-  /** As Source.open; INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for a scheme nobody speaks. */
+  /** Like Source.open; INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for an unknown scheme. */
   async open(request: SourceRequest): Promise<SourceBody> {
     const source = this.#sourceOf(request.url);
     return this.#counted('GET', request.url, () => source.open(this.#named(request)));

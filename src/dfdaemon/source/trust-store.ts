@@ -1,4 +1,4 @@
-/** Which certificates of origins are believed. Verification is on; it is off only for hosts an operator listed. */
+/** Which certificates of origins are trusted. Verification is on, except for hosts that an operator has listed. */
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext, getCACertificates, type ConnectionOptions, type SecureContext } from 'node:tls';
@@ -33,7 +33,7 @@ export class TrustStore {
     this.#logger = logger;
   }
 
-  /** Connections are shared only between requests that trust the same. */
+  /** Connections are shared only between requests with the same trust settings. */
   keyOf({ caPem, insecureSkipVerify }: Trust): string {
     const insecure = insecureSkipVerify === true ? 'insecure ' : '';
     return caPem?.length ? `${insecure}${authoritiesKey(caPem)}` : insecure;

@@ -1,4 +1,4 @@
-/** A file that a request names, read with the rights of whoever made it: this process often has more. */
+/** Reads a file that a request names, with the rights of the requesting user, because this process often has more rights. */
 import { constants, statSync, type Stats } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -6,7 +6,7 @@ import { DragonflyError } from '../../core/errors.ts';
 import type { Caller, LocalUser } from '../../rpc/server/caller.ts';
 import { maxUserFileBytes } from './limits.ts';
 
-/** Throws PERMISSION_DENIED for callers elsewhere and for files that the user may not read. */
+/** Throws PERMISSION_DENIED for remote callers, and for files that the user may not read. */
 export async function readAsCaller(path: string, caller: Caller): Promise<string> {
   if (caller.kind !== 'local') throw refused(path, 'who asks is not a user of this machine');
   let file;
@@ -28,7 +28,7 @@ export async function readAsCaller(path: string, caller: Caller): Promise<string
   }
 }
 
-/** Every directory above may be passed by the user. */
+/** The user must be able to pass through every directory above the file. */
 function requireReachable(path: string, user: LocalUser): void {
   for (let above = dirname(path); ; above = dirname(above)) {
     if (!may(user, statSync(above), 1)) throw refused(path, `its user may not enter ${above}`);
@@ -36,7 +36,7 @@ function requireReachable(path: string, user: LocalUser): void {
   }
 }
 
-/** @param right 4 to read, 1 to pass. The first class that the user is of decides. */
+/** @param right 4 to read, 1 to pass through. The first class that the user belongs to decides. */
 function may({ uid, gid, groups = [] }: LocalUser, stats: Stats, right: 4 | 1): boolean {
   if (uid === 0 || uid === process.geteuid?.()) return true;
   if (uid === stats.uid) return (stats.mode & (right << 6)) !== 0;

@@ -12,8 +12,8 @@ import { blockBytes, blockPoolBytes, gatherMs, maxSpareBlocks, smallBlockBytes }
 import type { ByteSink } from '../source.ts';
 
 /**
- * Blocks under one memory ceiling. Where nothing is left there is a small one: dearer to write, but nobody waits for the
- * slow origin of another body.
+ * Blocks under one memory limit. When none is left, a small block is used: it is more expensive to write, but nobody
+ * has to wait for another body's slow origin.
  */
 export class BlockPool {
   readonly #maxBlocks: number;
@@ -45,23 +45,23 @@ interface Part {
   readonly block: Buffer;
   readonly from: number;
   readonly to: number;
-  /** Nothing of the block follows: it is free when the sink is done. */
+  /** True when the rest of the block is not used, so that it is free once the sink is done. */
   readonly last: boolean;
 }
 
 const maxHeldBlocks = 2;
 
 export class BlockWriter {
-  /** What the sink threw; nothing more is accepted then. */
+  /** The sink's error; after it nothing more is accepted. */
   failure: unknown;
   readonly #sink: ByteSink;
   readonly #pool: BlockPool;
   readonly #changed: () => void;
   #block: Buffer | undefined;
   #filled = 0;
-  /** How much of the block was handed on already. */
+  /** How many bytes of the block were already handed on. */
   #handed = 0;
-  /** Full blocks that the sink is not done with. */
+  /** Full blocks that the sink is still working on. */
   #held = 0;
   readonly #queue: Part[] = [];
   #busy = false;
@@ -71,7 +71,7 @@ export class BlockWriter {
   #timer: NodeJS.Timeout | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
-  /** @param changed called when room has become free or the sink has failed, never from within `wrote`. */
+  /** @param changed called when there is room again or the sink has failed, never from within `wrote`. */
   constructor(sink: ByteSink, pool: BlockPool, changed: () => void) {
     this.#sink = sink;
     this.#pool = pool;
@@ -101,7 +101,7 @@ export class BlockWriter {
     await this.idle();
   }
 
-  /** Resolves when the sink holds no block. Gives the blocks back. */
+  /** Resolves when the sink holds no block, and returns the blocks to the pool. */
   async idle(): Promise<void> {
     clearTimeout(this.#timer);
     if (this.#busy) await (this.#idle ??= Promise.withResolvers<void>()).promise;
@@ -110,14 +110,14 @@ export class BlockWriter {
     this.#filled = this.#handed = 0;
   }
 
-  /** Takes nothing more: the body was given up. */
+  /** Accepts nothing more, because the body was given up. */
   stop(): void {
     this.#failed = true;
     clearTimeout(this.#timer);
     for (const { block, last } of this.#queue.splice(0)) if (last) this.#pool.give(block);
   }
 
-  /** The first bytes at once, later ones when nothing more came for a moment and the sink has time. */
+  /** Hands on the first bytes at once; later bytes once nothing more has arrived for a moment and the sink is free. */
   #handOnSoon(): void {
     this.#timer ??= setTimeout(
       () => {

@@ -1,4 +1,4 @@
-/** Connections to origins: kept alive, bounded per origin and in total, waiters served in order. */
+/** Connections to origins: kept alive, limited per origin and in total; waiters are served in order. */
 import { DragonflyError } from '../../../core/errors.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 import type { HttpConnection } from './http-connection.ts';
@@ -21,7 +21,7 @@ interface Waiter {
 }
 
 export class ConnectionPool {
-  /** Open connections by origin, those being opened included. */
+  /** Open connections by origin, including those that are being opened. */
   readonly #open = new Map<string, number>();
   readonly #idle = new Map<string, IdleConnection[]>();
   readonly #waiting: Waiter[] = [];
@@ -70,7 +70,7 @@ export class ConnectionPool {
     return { connection, reused: false };
   }
 
-  /** Closes the idle connections of an origin that has just closed one: the others are as old. */
+  /** Closes the idle connections of an origin that has just closed one, because the others are as old. */
   dropIdle(key: string): void {
     for (const { connection } of this.#idle.get(key)?.slice() ?? []) connection.destroy();
   }
@@ -121,7 +121,7 @@ export class ConnectionPool {
     if (change < 0) this.#wakeOne(key);
   }
 
-  /** A place became free: the longest waiting request that can use it looks again. */
+  /** There is a free place: the longest waiting request that can use it tries again. */
   #wakeOne(key: string): void {
     const index = this.#waiting.findIndex(
       (waiter) => waiter.key === key || (this.#open.get(waiter.key) ?? 0) < maxConnectionsPerOrigin,
@@ -144,7 +144,7 @@ export class ConnectionPool {
     using _leaving = onAbort(signal, () => {
       const index = this.#waiting.indexOf(waiter);
       if (index >= 0) this.#waiting.splice(index, 1);
-      else this.#wakeOne(key); // woken and aborted at once: the place goes to the next
+      else this.#wakeOne(key); // woken and aborted at the same time: the next waiter gets the place
       waiter.wake.resolve();
     });
     await waiter.wake.promise;

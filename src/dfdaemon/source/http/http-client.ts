@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 client for origins: bounded connection pool, verified TLS, egress policy on every connection.
- * It follows no redirect and knows no ranges; those are rules of http-object.ts.
+ * HTTP/1.1 client for origins: bounded connection pool, verified TLS, egress policy on every connection. It neither
+ * follows redirects nor knows ranges; http-object.ts does that.
  */
 import assert from 'node:assert/strict';
 import { lookup, type LookupAddress } from 'node:dns';
@@ -21,24 +21,24 @@ import { wayOut } from './way-out.ts';
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
   readonly url: URL;
-  /** Complete but for Host; lower-case names, no line breaks. */
+  /** Complete except for Host; lower-case names, no line breaks. */
   readonly header: Readonly<Record<string, string>>;
   readonly trust: Trust;
-  /** False for callers elsewhere, and behind a redirect from another machine: neither leads to this one. */
+  /** False for remote callers, and after a redirect from another machine, so that neither reaches this machine. */
   readonly loopbackAllowed: boolean;
-  /** False for members of the cluster elsewhere: see EgressRules. True by default. */
+  /** False for remote members of the cluster: see EgressRules. True by default. */
   readonly innerAllowed?: boolean;
   readonly signal: AbortSignal;
 }
 
 export interface HttpResponse extends ResponseHead {
-  /** The answer came from this very machine. */
+  /** True when the answer came from this very machine. */
   readonly fromLoopback: boolean;
   /** Delivers the body, once. */
   readTo(sink: ByteSink): Promise<void>;
   /** The whole body as text; PROTOCOL when it is longer than the limit. */
   text(): Promise<string>;
-  /** Drops the body; a short one is read so that the connection stays usable. */
+  /** Drops the body. A short one is read to its end, so that the connection stays usable. */
   discard(): void;
 }
 
@@ -48,7 +48,7 @@ export class HttpClient {
   readonly #pool = new ConnectionPool();
   readonly #blocks: BlockPool;
 
-  /** @param poolBytes memory for bodies that are being read; by default `blockPoolBytes`. */
+  /** @param poolBytes memory for bodies being read; by default `blockPoolBytes`. */
   constructor(policy: EgressPolicy, trust: TrustStore, poolBytes?: number) {
     this.#policy = policy;
     this.#trust = trust;
@@ -85,7 +85,7 @@ export class HttpClient {
         return this.#response(connection, head, request);
       } catch (error) {
         connection.destroy();
-        // The origin closed a kept-alive connection while we wrote to it: a fresh one answers.
+        // The origin closed a kept-alive connection while we wrote to it, so a new one is tried.
         const stale = reused && connection.unanswered && !signal.aborted;
         if (!stale) throw error;
         this.#pool.dropIdle(this.#key(url, request.trust, hop));
@@ -93,7 +93,7 @@ export class HttpClient {
     }
   }
 
-  /** Throws PERMISSION_DENIED for an address that this request may not go to. */
+  /** Throws PERMISSION_DENIED for an address that this request must not connect to. */
   #judge({ url, loopbackAllowed, innerAllowed }: HttpRequest): (address: string) => void {
     const { host, port } = placeOf(url);
     return (address) => this.#policy.check(host, { address, port, loopbackAllowed, innerAllowed });
@@ -126,7 +126,7 @@ export class HttpClient {
   }
 
   #response(connection: HttpConnection, head: ResponseHead, { url, signal }: HttpRequest): HttpResponse {
-    // After its body the connection belongs to the next request: a late cancel must not reach it.
+    // After its body the connection belongs to the next request, which a late cancel must not affect.
     let state: 'unread' | 'reading' | 'done' = 'unread';
     const read = async (sink: ByteSink): Promise<void> => {
       assert.equal(state, 'unread', 'a body is read once');
@@ -157,7 +157,7 @@ export class HttpClient {
         if (state === 'done') return;
         const short = typeof head.framing === 'number' && head.framing <= maxErrorBodyBytes;
         if (state === 'unread' && short)
-          read(() => {}).catch(() => {}); // its only purpose is to free the connection
+          read(() => {}).catch(() => {}); // reading the rest only serves to free the connection
         else connection.destroy();
         state = 'done';
       },
@@ -180,7 +180,7 @@ function requestText({ method, url, header }: HttpRequest, hop: ProxyHop | undef
   return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
-/** Resolves a name and keeps only addresses the policy allows, so that what was judged is what is connected to. */
+/** Resolves a name and keeps only addresses that the policy allows, so that the checked address is the one connected to. */
 function checkedLookup(allow: (address: string) => void): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {

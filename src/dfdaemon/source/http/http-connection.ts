@@ -23,7 +23,7 @@ import { openTunnel } from './proxy-tunnel.ts';
 import type { ByteSink } from '../source.ts';
 
 const windowBytes = 64 * 1024;
-/** Header, the read that ended it, and what TLS delivers after a pause. */
+/** Room for the header, the read that completed it, and what TLS delivers after a pause. */
 const spillBytes = maxHeadBytes + 3 * windowBytes;
 const endOfHead = Buffer.from('\r\n\r\n');
 
@@ -32,14 +32,14 @@ export interface ConnectOptions {
   readonly port: number;
   readonly tls: ConnectionOptions | undefined;
   readonly lookup: NonNullable<ConnectionOptions['lookup']>;
-  /** The proxy this connection leaves by, and how to speak TLS with it. */
+  /** The proxy that this connection goes through, and the TLS options for it. */
   readonly by?: { readonly hop: ProxyHop; readonly tls: ConnectionOptions } | undefined;
   readonly signal: AbortSignal;
 }
 
 interface Transaction {
   readonly method: string;
-  /** Ends the transaction when its signal aborts; to be disposed when it has ended otherwise. */
+  /** Ends the transaction when its signal aborts; disposed when it has ended otherwise. */
   aborting?: Disposable;
   readonly head: PromiseWithResolvers<ResponseHead>;
   framing: BodyFraming | undefined;
@@ -62,7 +62,7 @@ export class HttpConnection {
   readonly #spill = Buffer.allocUnsafeSlow(spillBytes);
   #spillStart = 0;
   #spillEnd = 0;
-  /** Where in the spill buffer the next read lands, or that it lands in the block. */
+  /** The position of the next read in the spill buffer, or 'block' when it goes to the block. */
   #next: number | 'block' = 0;
   #phase: 'head' | 'holding' | 'body' | 'finishing' | 'idle' | 'closed' = 'idle';
   #transaction: Transaction | undefined;
@@ -72,7 +72,7 @@ export class HttpConnection {
   #sinkFailed = false;
   #byProxy = false;
   #headTimer: NodeJS.Timeout | undefined;
-  /** Called once, when the connection cannot be used any more. */
+  /** Called once, when the connection can no longer be used. */
   onClose: () => void = () => {};
   /** Called when a body was read to its end and the connection may carry another request. */
   onIdle: () => void = () => {};
@@ -109,7 +109,7 @@ export class HttpConnection {
     return connection;
   }
 
-  /** Empty behind a proxy, which alone knows. */
+  /** Empty behind a proxy, which alone knows it. */
   get remoteAddress(): string {
     return this.#byProxy ? '' : (this.#socket.remoteAddress ?? '');
   }
@@ -118,18 +118,18 @@ export class HttpConnection {
     const onread = { buffer: () => this.#nextBuffer(), callback: (bytes: number) => this.#received(bytes) };
     if (by && tls) {
       const tunnel = await openTunnel(by.hop, { host, port, signal, proxyTls: by.tls });
-      const socket = connectTls({ ...tls, host, socket: tunnel }); // the name it must show; nothing is connected
+      const socket = connectTls({ ...tls, host, socket: tunnel }); // the name that its certificate must show; no connection is made to it
       this.#readInto(socket);
       return { socket, ready: 'secureConnect' };
     }
-    // To a proxy in the clear requests name the whole URL, and it needs no further word.
+    // Requests to a plain-text proxy contain the whole URL, so no CONNECT is needed.
     const place = by ? { host: by.hop.host, port: by.hop.port } : { host, port, lookup };
     const security = by ? (by.hop.secure ? by.tls : undefined) : tls;
     if (security) return { socket: connectTls(Object.assign({ onread }, security, place)), ready: 'secureConnect' };
     return { socket: connectTcp({ ...place, onread }), ready: 'connect' };
   }
 
-  /** TLS inside another connection takes no buffers of ours: what it delivers is copied into them. */
+  /** TLS inside another connection cannot read into our buffers: what it delivers is copied into them. */
   #readInto(socket: Socket): void {
     socket.on('data', (bytes: Buffer) => {
       for (let done = 0; done < bytes.length;) {
@@ -149,12 +149,12 @@ export class HttpConnection {
     return this.#phase === 'closed';
   }
 
-  /** Nothing of the answer to the last request has arrived: the origin may have closed an idle connection. */
+  /** True when nothing of the answer to the last request has arrived: the origin may have closed an idle connection. */
   get unanswered(): boolean {
     return this.#transaction?.received === false;
   }
 
-  /** The body was given up because of the sink, not of the origin. */
+  /** True when the body was given up because of the sink, not of the origin. */
   get sinkFailed(): boolean {
     return this.#sinkFailed;
   }
@@ -195,7 +195,7 @@ export class HttpConnection {
     return body.done.promise;
   }
 
-  /** Drops what is left of the answer; when all of it has arrived there is nothing to drop. */
+  /** Drops the rest of the answer; does nothing when all of it has arrived. */
   destroy(): void {
     if (this.#phase === 'finishing') return;
     this.#fail(new DOMException('the request was dropped', 'AbortError'));
@@ -208,7 +208,7 @@ export class HttpConnection {
       this.#next = 'block';
       return content < room.length ? room.subarray(0, content) : room;
     }
-    // What is left moves to the front: otherwise each small answer would begin where the last one ended.
+    // The rest moves to the front; otherwise each small answer would begin where the last one ended.
     this.#spill.copyWithin(0, this.#spillStart, this.#spillEnd);
     this.#spillEnd -= this.#spillStart;
     this.#spillStart = 0;
@@ -261,7 +261,7 @@ export class HttpConnection {
         return false;
       }
       this.#spillStart += end + 4;
-      if (head.statusCode < 200) continue; // 100 and 103 announce an answer
+      if (head.statusCode < 200) continue; // 100 and 103 come before the real answer
       clearTimeout(this.#headTimer);
       transaction.keepAlive = head.keepAlive;
       transaction.framing =
@@ -286,7 +286,7 @@ export class HttpConnection {
     this.#socket.resume();
   }
 
-  /** Moves what has arrived to the sink. True when more can be read. */
+  /** Moves received bytes to the sink. True when more can be read. */
   #readContent(): boolean {
     const { writer } = this.#body as Body;
     const framing = this.#transaction?.framing as BodyFraming;
@@ -340,7 +340,7 @@ export class HttpConnection {
     if (reusable && !this.closed) {
       this.#phase = 'idle';
       this.#socket.unref();
-      this.#socket.resume(); // so that the origin's closing is noticed
+      this.#socket.resume(); // so that a close by the origin is noticed
       this.onIdle();
     } else {
       this.#close();
@@ -358,7 +358,7 @@ export class HttpConnection {
     if (!this.#ended) this.#lost(connectionClosed());
   }
 
-  /** The connection is gone, but what has arrived may be all that is needed. */
+  /** The connection is gone, but the bytes received so far may be all that is needed. */
   #lost(error: Error): void {
     this.#failure ??= error;
     if (this.#phase === 'body') this.#pump();

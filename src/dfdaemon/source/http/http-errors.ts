@@ -1,4 +1,4 @@
-/** What went wrong on the way to an origin, in one sentence and a hint. */
+/** Describes failures on the way to an origin, in one sentence and a hint. */
 import { DragonflyError, toDragonflyError, type ErrorCode } from '../../../core/errors.ts';
 
 interface Explanation {
@@ -52,13 +52,13 @@ const certificates: Readonly<Record<string, string>> = {
   CERT_REVOKED: 'its certificate was revoked',
 };
 
-/** A failed connection as the error a user reads. Errors that already are one, and cancellations, pass unchanged. */
+/** Turns a failed connection into the error that a user reads. DragonflyErrors and cancellations pass unchanged. */
 export function connectionError(origin: string, error: unknown, signal: AbortSignal): DragonflyError {
   if (error instanceof DragonflyError) return error;
   if (signal.aborted) return cancelled(signal);
   if (!(error instanceof Error)) return unreachable(origin, String(error));
   if (error.name === 'AbortError') return toDragonflyError(error);
-  // Several addresses were tried: the first failure stands for all.
+  // When several addresses were tried, the first failure stands for all.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const { code: rawCode } = first as { code?: unknown };
   const code = typeof rawCode === 'string' ? rawCode : '';
@@ -71,7 +71,7 @@ export function connectionError(origin: string, error: unknown, signal: AbortSig
   return unreachable(origin, error.message, { cause: error });
 }
 
-/** The reason an operation was aborted for, as an error with the right code. */
+/** The reason for an abort, as an error with the right code. */
 export function cancelled(signal: AbortSignal): DragonflyError {
   const reason: unknown = signal.reason;
   if (reason instanceof DragonflyError) return reason;

@@ -1,16 +1,16 @@
-/** How the bytes of a body lie in an HTTP/1.x connection. Pure; one object per body. */
+/** The framing of a body in an HTTP/1.x connection. Pure; one object per body. */
 import { maxChunkLineBytes, maxTrailerBytes } from '../limits.ts';
 import { protocolError } from './http-head.ts';
 
 export interface BodyFraming {
-  /** Content bytes that come next without anything between; 0 when framing comes next or the body is over. */
+  /** The number of content bytes that follow without framing in between; 0 when framing comes next or the body is over. */
   readonly payloadBytes: number;
   readonly done: boolean;
   /** Counts content bytes as received. */
   advance(bytes: number): void;
-  /** Reads framing, returns how many bytes of it were consumed. */
+  /** Reads framing and returns how many bytes of it were consumed. */
   parse(bytes: Uint8Array): number;
-  /** The connection ended: true when the body is complete by that. */
+  /** The connection has ended; true when that completes the body. */
   end(): boolean;
 }
 

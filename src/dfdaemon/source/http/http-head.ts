@@ -1,11 +1,11 @@
-/** The header of an HTTP/1.x answer: parsing, and what of it may be passed on. Pure. */
+/** The header of an HTTP/1.x answer: how it is parsed, and which fields may be passed on. Pure. */
 import { DragonflyError } from '../../../core/errors.ts';
 
 export interface ResponseHead {
   readonly statusCode: number;
   /** Lower-case names; repeated fields joined by a comma, Set-Cookie by a newline. */
   readonly header: Readonly<Record<string, string>>;
-  /** The connection may carry another request after this answer's body. */
+  /** True when the connection may carry another request after this answer's body. */
   readonly keepAlive: boolean;
   /** `chunked`, a length in bytes, or the end of the connection. */
   readonly framing: 'chunked' | 'until-close' | number;
@@ -76,7 +76,7 @@ const perConnection = new Set([
   'proxy-authorization',
   'alt-svc',
 ]);
-/** Describe one answer rather than the content, or identify one client. */
+/** Fields that describe one answer rather than the content, or that identify one client. */
 const perAnswer = new Set(['content-length', 'content-range', 'set-cookie', 'set-cookie2']);
 
 /** Header fields kept for later readers of the content. */
@@ -103,7 +103,7 @@ const ownedByClient = new Set([
   'if-unmodified-since',
 ]);
 
-/** A caller's header as it may be sent on: lower-case, without what belongs to a connection or to this client. */
+/** A caller's header as it may be sent on: in lower case, without fields that belong to a connection or to this client. */
 export function requestHeader(header: Readonly<Record<string, string>>): Record<string, string> {
   const lower = Object.fromEntries(Object.entries(header).map(([name, value]) => [name.toLowerCase(), value.trim()]));
   for (const [name, value] of Object.entries(lower)) {

@@ -1,6 +1,6 @@
 /**
- * The rules of reading one object over HTTP, shared by every source that speaks it: byte ranges with a validator,
- * checks of what the origin claims, and one sentence for each way it can refuse.
+ * How one object is read over HTTP, shared by every source that uses HTTP: byte ranges with a validator, checks of what
+ * the origin claims, and one error message for each way it can refuse.
  */
 import { formatContentRange, parseContentRange, type ByteRange } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -11,10 +11,10 @@ import type { HttpResponse } from './http-client.ts';
 import { contentHeader, errorHeader, protocolError } from './http-head.ts';
 import type { ByteSink, SourceBody, SourceObject } from '../source.ts';
 
-/** A range that reaches this far means "to the end": no origin has an object of 4 PiB. */
+/** A range that ends beyond this means "to the end": no origin has an object of 4 PiB. */
 const openEndBytes = 2 ** 52;
 
-/** Sends a GET with this header and resolves with the final answer: authentication and redirects are its business. */
+/** Sends a GET with this header and resolves with the final answer; it takes care of authentication and redirects. */
 export type SendGet = (header: Readonly<Record<string, string>>) => Promise<HttpResponse>;
 
 export interface ObjectRequest {
@@ -41,8 +41,8 @@ export async function openObject(send: SendGet, request: ObjectRequest): Promise
 }
 
 /**
- * Asks for the first byte only: HEAD is refused by signed URLs and by many small servers, and does not prove that
- * ranges work.
+ * Asks for the first byte only, because HEAD is refused by signed URLs and by many small servers, and does not prove
+ * that ranges work.
  */
 export async function statObject(send: SendGet, request: ObjectRequest): Promise<SourceObject> {
   try {
@@ -59,16 +59,17 @@ export async function statObject(send: SendGet, request: ObjectRequest): Promise
 }
 
 export function baseHeader(header: Readonly<Record<string, string>>): Record<string, string> {
-  // Any other coding would give different bytes to different nodes.
+  // Any other content coding would give different bytes to different nodes.
   return { 'user-agent': `dragonfly/${version}`, accept: '*/*', ...header, 'accept-encoding': 'identity' };
 }
 
 function rangeHeader({ range, suffixBytes, validator }: ObjectRequest): Record<string, string> {
   if (!range) return suffixBytes === undefined ? {} : { range: `bytes=-${suffixBytes}` };
   const last = range.start + range.length - 1;
-  // A range without a real end is written without one: not every server can read such a number.
+  // A range without a real end is sent without one, because not every server can read such a number.
   const header = { range: `bytes=${range.start}-${last < openEndBytes ? last : ''}` };
-  // RFC 9110 §13.1.5: neither a weak validator nor a malformed one can be used here; it is compared with the answer's instead.
+  // RFC 9110 §13.1.5: neither a weak nor a malformed validator can be used here; it is compared with the answer's validator
+  // instead.
   const usable = validator !== undefined && (/^"[^"]*"$/.test(validator) || isHttpDate(validator));
   return usable ? { ...header, 'if-range': validator } : header;
 }
@@ -83,7 +84,7 @@ function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
       details: { statusCode, header: errorHeader(header) },
     });
   }
-  // A part may come with checksums of its own.
+  // A partial answer may carry checksums of its part.
   const told = statusCode === 206 ? withoutChecksums(header) : header;
   const common = { validator, header: contentHeader(told), cancel: () => response.discard() };
   if (statusCode === 206) {
@@ -111,7 +112,7 @@ function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
   };
 }
 
-/** The part an origin sends must be the part that was asked for, cut only by the end of the object. */
+/** The origin must send exactly the requested part, shortened only by the end of the object. */
 function partOf(response: HttpResponse, request: ObjectRequest): NonNullable<ReturnType<typeof parseContentRange>> {
   const { suffixBytes } = request;
   if (!request.range && suffixBytes === undefined)
@@ -133,14 +134,14 @@ function partOf(response: HttpResponse, request: ObjectRequest): NonNullable<Ret
   return part;
 }
 
-/** Throws PROTOCOL for content of unknown length: nobody can tell where its last bytes begin. */
+/** Throws PROTOCOL for content of unknown length, because the position of its last bytes is unknown. */
 function suffixOf(bytes: number, totalBytes: number | undefined): ByteRange {
   if (totalBytes === undefined) throw protocolError('it sends the end of the object without the length of the whole');
   const length = Math.min(bytes, totalBytes);
   return { start: totalBytes - length, length };
 }
 
-/** A chunked part has no length of its own to hold it to. */
+/** A chunked part has no length that it could be checked against. */
 async function readExactly(response: HttpResponse, lengthBytes: number, sink: ByteSink): Promise<void> {
   if (typeof response.framing === 'number') return response.readTo(sink);
   let received = 0;
@@ -152,7 +153,7 @@ async function readExactly(response: HttpResponse, lengthBytes: number, sink: By
   if (received < lengthBytes) throw protocolError('it sends fewer bytes than its Content-Range says');
 }
 
-/** A validator is compared with the header it came from; there are servers whose entity tags have no quotes. */
+/** A validator is compared with the header it came from, because some servers send entity tags without quotes. */
 function changed(expected: string | undefined, header: Readonly<Record<string, string>>): boolean {
   if (expected === undefined) return false;
   const now = isHttpDate(expected) ? header['last-modified'] : header['etag'];
@@ -163,7 +164,7 @@ function isHttpDate(text: string): boolean {
   return /^[A-Z][a-z]{2}.*\d{2}:\d{2}:\d{2}/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
-/** An answer that is not a success, as the error the user reads. */
+/** The error that the user reads when an answer is not a success. */
 export function statusError(
   response: Pick<HttpResponse, 'statusCode' | 'header'>,
   request: Pick<ObjectRequest, 'url'>,
@@ -216,7 +217,7 @@ function hintFor(statusCode: number): string {
   return 'Check the URL and what the origin expects of a request.';
 }
 
-/** Without its query: signatures live there. */
+/** Leaves out the query, because it may contain a signature. */
 export function nameOf(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
 }

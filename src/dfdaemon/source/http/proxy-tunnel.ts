@@ -1,4 +1,4 @@
-/** CONNECT to a proxy that this node leaves by: the way to an origin over TLS, and that of tunnels of others. */
+/** Opens tunnels (CONNECT) through an outbound proxy: for TLS connections to origins, and for the tunnels of clients. */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { DragonflyError } from '../../../core/errors.ts';
@@ -11,7 +11,7 @@ export interface TunnelOptions {
   readonly host: string;
   readonly port: number;
   readonly signal: AbortSignal;
-  /** For a proxy that is itself spoken to over TLS. */
+  /** For a proxy that is itself reached over TLS. */
   readonly proxyTls: ConnectionOptions;
 }
 
@@ -52,7 +52,7 @@ function connectText({ authorization }: ProxyHop, { host, port }: TunnelOptions)
   return `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${login}\r\n`;
 }
 
-/** Resolves with the head of the proxy's answer; what came behind it is given back to the socket. */
+/** Resolves with the header of the proxy's answer; bytes after it are put back into the socket. */
 function handshake(socket: Socket, text: string, ready: 'connect' | 'secureConnect'): Promise<string> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-/** Whether a request leaves by the company's proxy, judged as far as the target is known here. */
+/** Whether a request goes through the company's proxy, as far as the target's addresses are known here. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { LRUCache } from 'lru-cache';
@@ -9,9 +9,9 @@ import { knownAddressesMs, maxKnownNames, nameTimeoutMs } from '../limits.ts';
 const addressesOf = new LRUCache<string, readonly string[]>({ max: maxKnownNames, ttl: knownAddressesMs });
 
 /**
- * Undefined: directly. A name that this machine resolves is judged by all of its addresses, since the proxy chooses
- * among them; one that only the proxy can resolve is the proxy's to judge.
- * @param allow throws PERMISSION_DENIED for an address out of bounds.
+ * Undefined means a direct connection. A name that this machine can resolve is judged by all of its addresses, because
+ * the proxy chooses among them; a name that only the proxy can resolve is left to the proxy. @param allow throws
+ * PERMISSION_DENIED for a forbidden address.
  */
 export async function wayOut(
   policy: EgressPolicy,
@@ -26,7 +26,7 @@ export async function wayOut(
   return addresses.length > 0 && addresses.every((address) => policy.isLoopback(address)) ? undefined : hop;
 }
 
-/** Behind such a proxy names of the world are often unknown, and the answer that says so slow. */
+/** Behind such a proxy public names are often unknown, and the answer that says so is slow. */
 async function knownAddresses(host: string): Promise<readonly string[]> {
   const known = addressesOf.get(host);
   if (known) return known;
