@@ -27,7 +27,7 @@ export class BlobTwins {
     this.#parts = parts;
   }
 
-  /** Resolves when what is here under the blob's other id is here under this one; at once when there is nothing of the kind. Never rejects. */
+  /** Resolves when the content stored under the blob's other id is also stored under this one; at once when there is none. Never rejects. */
   async bring(taskId: string, request: DownloadRequest): Promise<void> {
     const running = this.#running.get(taskId);
     if (running) return running;
@@ -38,7 +38,7 @@ export class BlobTwins {
     await bringing;
   }
 
-  /** Whole, and for whoever asks here as well. */
+  /** Only if it is complete, and if this caller may have it. */
   #twinOf(taskId: string, request: DownloadRequest): StoredTask | undefined {
     const { store } = this.#parts;
     const digest = digestOf(request);
@@ -70,7 +70,7 @@ export class BlobTwins {
   }
 }
 
-/** `sha256:…` of a request whose id follows from the URL of a blob, and which takes nothing but that blob. */
+/** The `sha256:…` of a request whose id follows from the URL of a blob, and which accepts only that blob. */
 function digestOf({
   taskId,
   contentForCalculatingTaskId,

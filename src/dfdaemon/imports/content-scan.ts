@@ -1,4 +1,4 @@
-/** Runs a thread that computes what is to be known of imported content (scan-worker.ts), beside whoever writes its file. */
+/** Runs a thread that computes the digests of imported content (scan-worker.ts) while its file is being written. */
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { DragonflyError } from '../../core/errors.ts';
@@ -23,7 +23,7 @@ export class ContentScan implements AsyncDisposable {
     this.#worker.postMessage({ ...order, lengthBytes: this.#lengthBytes } satisfies ScanOrder);
   }
 
-  /** All bytes are in the file. Rejects with STORAGE when they cannot be read back. */
+  /** Called when all bytes are in the file. Rejects with STORAGE when they cannot be read back. */
   finish(lengthBytes: number): Promise<Scanned> {
     Atomics.store(this.#lengthBytes, 0, BigInt(lengthBytes));
     Atomics.notify(this.#lengthBytes, 0);
@@ -54,7 +54,7 @@ export class ContentScan implements AsyncDisposable {
   }
 }
 
-/** A thread costs more to start than a small content to read: a few wait a while for the next one. None of them keeps the process alive. */
+/** Starting a thread costs more than reading small content, so a few threads wait a while for the next one. None of them keeps the process alive. */
 const idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout }[] = [];
 
 function takeThread(): Worker {

@@ -1,4 +1,4 @@
-/** Copies a file of a local user into the store's directory for what comes in, with the rights of that user and no more. */
+/** Copies a local user's file into the store's staging directory, with that user's rights only. */
 import { constants, openSync, closeSync, type BigIntStats } from 'node:fs';
 import { copyFile, open, stat, type FileHandle } from 'node:fs/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -6,16 +6,16 @@ import type { Caller } from '../../rpc/server/caller.ts';
 import { readAsUser } from './read-as-user.ts';
 
 export interface FileToImport {
-  /** Bytes when it was looked at first. */
+  /** The file's length when it was first looked at. */
   readonly lengthBytes: number;
-  /** Resolves when all of it is in the file at the path. SOURCE_CHANGED when it was changed meanwhile. */
+  /** Resolves when all of it is in the file at the path. SOURCE_CHANGED when the source changed meanwhile. */
   copyTo(path: string, signal: AbortSignal): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * Throws PERMISSION_DENIED for callers elsewhere, for users this daemon cannot act as, and for files the user may not read; INVALID_ARGUMENT for what is
- * no file.
+ * Throws PERMISSION_DENIED for remote callers, for users this daemon cannot act as, and for files the user may not
+ * read; INVALID_ARGUMENT when the path is not a file.
  */
 export async function fileToImport(path: string, caller: Caller): Promise<FileToImport> {
   if (caller.kind !== 'local')
@@ -53,7 +53,7 @@ async function ownFileToImport(path: string): Promise<FileToImport> {
   };
 }
 
-/** The process that reads it has the rights of the user; the daemon only learns what it is. */
+/** The process that reads the file has only the user's rights; the daemon just learns the file's properties. */
 async function fileOfUser(
   path: string,
   user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] },
@@ -87,7 +87,10 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** By its descriptor where the system has names for these, so that it is the file that was looked at. Shares blocks where the file system can. */
+/**
+ * Copies by descriptor where the system has names for descriptors, so that it is the file that was looked at. Shares blocks where
+ * the file system can.
+ */
 async function copyOpen(file: FileHandle, path: string, target: string): Promise<void> {
   const byDescriptor = `/proc/self/fd/${file.fd}`;
   const known = await stat(byDescriptor).then(

@@ -1,4 +1,4 @@
-/** How schedulers are told of an import: by the calls of one of the two kinds of kept tasks. */
+/** How schedulers are told of an import: by the calls for one of the two kinds of kept tasks. */
 import type { PersistentCacheTask, PersistentTask } from '../../../gen/common/v2/common.ts';
 import type { SchedulerDefinition } from '../../../gen/scheduler/v2/scheduler.ts';
 import type { RpcClient } from '../../rpc/client.ts';
@@ -18,10 +18,10 @@ export interface ImportIds {
   readonly peerId: string;
 }
 
-/** @param Task what is answered: both kinds have what is in this one. */
+/** @param Task the answer's type; both kinds have the fields of this one. */
 export interface ImportCalls<Task extends PersistentTask> {
   started(scheduler: Scheduler, ids: ImportIds, facts: KeptFacts, options: CallOptions): Promise<unknown>;
-  /** @param facts as they are by now. */
+  /** @param facts in their current state. */
   finished(scheduler: Scheduler, ids: ImportIds, facts: KeptFacts, options: CallOptions): Promise<Task>;
   failed(
     scheduler: Scheduler,
@@ -55,7 +55,7 @@ export const cacheCalls: ImportCalls<PersistentCacheTask> = {
   delete: (scheduler, ids, options) => scheduler.deletePersistentCacheTask(ids, options),
 };
 
-/** Region and endpoint are a part of the name; credentials are nobody's business. */
+/** Region and endpoint are part of the name; credentials are never passed on. */
 export function persistentCalls({ url, region, endpoint }: StoredObject): ImportCalls<PersistentTask> {
   return {
     started: (scheduler, ids, facts, options) => {

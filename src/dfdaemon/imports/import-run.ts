@@ -1,6 +1,7 @@
 /**
- * One import from the staged file to its acknowledgement. A scheduler that dies in between is told again when it is back, or its successor is; whatever
- * else goes wrong, everything is taken back, but for what was here and acknowledged before.
+ * One import, from the staged file to its acknowledgement. If the scheduler dies in between, it is told again when it
+ * is back, or its successor is. On any other failure everything is undone, except content that was here and
+ * acknowledged before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -26,11 +27,11 @@ export interface ImportRunOptions<Task extends PersistentTask> {
   readonly hostId: string;
   readonly peerId: string;
   readonly logger: Logger;
-  /** How far the same content has to be on its way to its store already, so that it need not be imported again. */
+  /** The upload states in which the same content counts as already on its way to its store, so that it need not be imported again. */
   readonly accepted?: readonly string[] | undefined;
-  /** What of it is to be done by this node alone. */
+  /** The part of the upload that only this node does. */
   readonly upload?: KeptRecord['upload'];
-  /** Brings it to its store before the import is told to have finished. */
+  /** Writes the content to its store before the import is reported as finished. */
   readonly write?: ((task: StoredTask, signal: AbortSignal) => Promise<StoredObject>) | undefined;
   /** Ends what `write` has begun. */
   readonly abandon?: ((taskId: string) => Promise<void>) | undefined;
@@ -48,7 +49,7 @@ export class ImportRun<Task extends PersistentTask> {
   readonly #staged: StagedImport;
   /** The store has it. */
   #adopted = false;
-  /** How the same content was kept here already. */
+  /** How the same content was already kept here. */
   #before: Before | undefined;
 
   constructor(options: ImportRunOptions<Task>, facts: KeptFacts, staged: StagedImport) {
@@ -58,7 +59,7 @@ export class ImportRun<Task extends PersistentTask> {
     this.#ids = { hostId: options.hostId, taskId: facts.taskId, peerId: options.peerId };
   }
 
-  /** Resolves when as many nodes hold it as were asked for. Throws what schedulers say, ALREADY_EXISTS, IN_USE, the signal's reason. */
+  /** Resolves when as many nodes hold it as were requested. Throws the schedulers' errors, ALREADY_EXISTS, IN_USE, the signal's reason. */
   async keep(signal: AbortSignal): Promise<Task> {
     const { schedulers } = this.#options;
     try {
@@ -93,7 +94,7 @@ export class ImportRun<Task extends PersistentTask> {
     return task;
   }
 
-  /** What is there already; undefined when this host is to bring it. */
+  /** The existing task; undefined when this host has to provide the content. */
   async #begin(signal: AbortSignal): Promise<Task | undefined> {
     const { schedulers, hostId, calls } = this.#options;
     const { taskId } = this.#facts;
@@ -102,7 +103,7 @@ export class ImportRun<Task extends PersistentTask> {
       return undefined;
     } catch (error) {
       if (toDragonflyError(error).code !== 'ALREADY_EXISTS') throw error;
-      // A scheduler that has forgotten the beginning has heard of this node's copy.
+      // A scheduler that has forgotten the beginning knows of this node's copy.
       if (this.#adopted) return undefined;
       const there = await schedulers
         .ask(taskId, (client) => calls.stat(client, { hostId, taskId }, { signal }), signal)
@@ -133,7 +134,7 @@ export class ImportRun<Task extends PersistentTask> {
     store.adopt(taskId, { url: keptUrl(this.#facts), tag, application, digest }, { staged: this.#staged, kept });
   }
 
-  /** Never throws: what cannot be told the scheduler finds out by itself. */
+  /** Never throws: the scheduler finds out by itself what it could not be told. */
   async #takeBack(): Promise<void> {
     const { store, schedulers, logger, calls, abandon } = this.#options;
     const { taskId } = this.#facts;
@@ -150,7 +151,7 @@ export class ImportRun<Task extends PersistentTask> {
     }
   }
 
-  /** A scheduler that hears of a failure has the content deleted everywhere, so it hears of a holder. Never throws. */
+  /** A scheduler that hears of a failure deletes the content everywhere, so it is told of a holder instead. Never throws. */
   async #putBack(stored: StoredTask, { kept, persistent }: Before): Promise<void> {
     const { schedulers, hostId, logger } = this.#options;
     const { id: taskId } = stored;
@@ -171,7 +172,7 @@ export class ImportRun<Task extends PersistentTask> {
   }
 }
 
-/** A scheduler that is away comes back, and may have forgotten what it was told. */
+/** A scheduler that is away comes back, and may then have forgotten what it was told. */
 function isPassing(code: string, adopted: boolean): boolean {
   if (code === 'UNAVAILABLE' || code === 'HOST_UNKNOWN') return true;
   return adopted && (code === 'NOT_FOUND' || code === 'FAILED_PRECONDITION');

@@ -1,6 +1,6 @@
 /**
- * Brings a file of this machine into the store as content of its own: copied once, hashed beside the copy, and taken over as a whole. Nothing of it
- * can be seen before all of it is there, and an import that fails or is cut off leaves nothing.
+ * Imports a file of this machine into the store: it is copied once, hashed during the copy, and added as a whole. It is
+ * invisible until it is complete, and an import that fails or is interrupted leaves nothing behind.
  */
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,21 +22,21 @@ export interface ImportOrder {
   readonly pieceLengthBytes?: number | undefined;
   /** The id is the SHA-256 of this text rather than of the content. */
   readonly contentForCalculatingTaskId?: string | undefined;
-  /** Of content of so many bytes, the parts whose MD5s are wanted. */
+  /** The parts whose MD5s are requested, for content of this length. */
   readonly parts?: ((lengthBytes: number) => readonly number[]) | undefined;
 }
 
-/** Dispose it when the store has taken the file, or will not. */
+/** Dispose it when the store has taken the file, or will not take it. */
 export interface StagedImport extends StagedContent, AsyncDisposable {
   readonly taskId: string;
   /** `sha256:…` of the whole content. */
   readonly digest: string;
-  /** Of the parts that were asked for. */
+  /** MD5s of the requested parts. */
   readonly md5s: readonly Uint8Array[];
 }
 
 export interface ImporterOptions {
-  /** Directory on the file system of the store. */
+  /** A directory on the file system of the store. */
   readonly directory: string;
   /** Rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;
@@ -51,7 +51,7 @@ export class Importer {
     this.#options = options;
   }
 
-  /** Throws what fileToImport throws, SOURCE_CHANGED, NO_SPACE, RESOURCE_EXHAUSTED when too many run, the signal's reason. */
+  /** Throws the errors of fileToImport, SOURCE_CHANGED, NO_SPACE, RESOURCE_EXHAUSTED when too many run, the signal's reason. */
   async stage(order: ImportOrder, signal: AbortSignal): Promise<StagedImport> {
     if (this.#running >= importLimits.atOnce)
       throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#running} imports are running already`, {

@@ -1,4 +1,4 @@
-/** Imported content that this node holds, as its store records it and as schedulers are told. */
+/** Imported content that this node holds, as its store records it and as schedulers are told of it. */
 import { toKeptContent } from '../../rpc/fields/kept-content.ts';
 import { Download } from '../../../gen/common/v2/common.ts';
 import type { TaskHolding } from '../../../gen/scheduler/v2/scheduler.ts';
@@ -6,7 +6,7 @@ import type { KeptFacts } from '../../swarm/replicas/kept-task.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { KeptRecord } from '../storage/task-record.ts';
 
-/** Imported content as it is announced; undefined when not all of it is here. */
+/** The announcement of imported content; undefined when it is not complete here. */
 export function keptHolding(task: StoredTask, hostId: string): TaskHolding | undefined {
   const { layout, identity, record } = task;
   const { kept } = record;
@@ -31,7 +31,7 @@ export function keptHolding(task: StoredTask, hostId: string): TaskHolding | und
   };
 }
 
-/** The part of the facts that is in no other column of the row. */
+/** The facts that are in no other column of the row. */
 export function recordOf({ replicas, createdMs, ttlMs, owner, object }: KeptFacts): KeptRecord {
   return { replicas, createdMs, ttlMs, owner, ...(object && { object }) };
 }

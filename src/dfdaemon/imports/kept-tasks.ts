@@ -1,6 +1,7 @@
 /**
- * Imported content on this node: puts it in, brings replicas here, keeps or lets go of what is here. The scheduler of a task decides where its
- * replicas are; what a node holds it carries in its own store, and tells it to a scheduler that has forgotten it.
+ * Imported content on this node: imports it, fetches replicas, keeps or releases them. The scheduler of a task decides
+ * where its replicas are. A node records what it holds in its own store, and reports it to a scheduler that has
+ * forgotten it.
  */
 import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,7 +35,7 @@ export interface KeptTasksOptions {
   readonly importer: Importer;
   readonly hostId: string;
   readonly newPeerId: () => string;
-  /** Ends what brings a task to its store. Never throws. */
+  /** Ends the transfer of a task to its store. Never throws. */
   readonly abandon: (taskId: string) => Promise<void>;
   readonly logger: Logger;
 }
@@ -45,7 +46,7 @@ export interface KeepOrder extends ImportOrder {
   readonly timeoutMs?: number | undefined;
 }
 
-/** What an import has beyond what every import has. */
+/** The steps of an import that differ between the two kinds. */
 export type ImportPlan<Task extends PersistentTask> = Pick<
   ImportRunOptions<Task>,
   'calls' | 'accepted' | 'upload' | 'write' | 'abandon'
@@ -55,13 +56,13 @@ export type ImportPlan<Task extends PersistentTask> = Pick<
 export interface FetchOrder {
   readonly taskId: string;
   readonly caller: Caller;
-  /** The copy is to stay here. */
+  /** True when the copy is to stay here. */
   readonly persistent: boolean;
-  /** What a scheduler told with its wish; otherwise it is asked. */
+  /** The facts that a scheduler sent with its request; when absent, the scheduler is asked. */
   readonly facts?: KeptFacts | undefined;
-  /** What belongs to an object of a store is for those whom the store gives it to, and that was seen to. */
+  /** True when it was already checked that the object's store gives the content to this caller. */
   readonly isGiven?: boolean;
-  /** Address of the scheduler that wants it. */
+  /** Address of the scheduler that requests it. */
   readonly scheduler?: string | undefined;
 }
 
@@ -78,15 +79,15 @@ export class KeptTasks implements Closable {
   }
 
   /**
-   * Resolves when as many nodes hold it as were asked for; on any error nothing is left of it. Content that is there already is no error, other
-   * content under the same id is ALREADY_EXISTS. Throws what Importer.stage throws, RESOURCE_EXHAUSTED when there are too few nodes, UNAVAILABLE without
-   * a scheduler.
+   * Resolves when as many nodes hold it as were requested; on any error nothing of it is left. Content that is already
+   * there is no error; other content under the same id is ALREADY_EXISTS. Throws the errors of Importer.stage,
+   * RESOURCE_EXHAUSTED when there are too few nodes, UNAVAILABLE without a scheduler.
    */
   import(order: KeepOrder, signal: AbortSignal): Promise<PersistentCacheTask> {
     return this.importAs(order, async ({ taskId }) => ({ calls: cacheCalls, taskId }), signal);
   }
 
-  /** The same for either kind. @param planOf is told what is to go in. */
+  /** The same for either kind. @param planOf gets the content that is to be imported. */
   async importAs<Task extends PersistentTask>(
     order: KeepOrder,
     planOf: (staged: StagedImport, signal: AbortSignal) => Promise<ImportPlan<Task>>,
@@ -119,7 +120,7 @@ export class KeptTasks implements Closable {
     }
   }
 
-  /** Opens it for a reader, from here or from other nodes. Throws NOT_FOUND, and what the engine throws. */
+  /** Opens it for a reader, from this node or from others. Throws NOT_FOUND, and the engine's errors. */
   async open(order: FetchOrder, signal: AbortSignal): Promise<{ task: OpenTask; facts: KeptFacts }> {
     const { taskId, caller, scheduler } = order;
     const facts = order.facts ?? (await this.#told(taskId, signal));
@@ -158,7 +159,7 @@ export class KeptTasks implements Closable {
     return { task, facts };
   }
 
-  /** All of it is here: says so in the store, and to the scheduler when that does not know. */
+  /** All of it is here: records that in the store, and tells the scheduler if it does not know. */
   async held(taskId: string, facts: KeptFacts, { persistent }: { readonly persistent: boolean }): Promise<void> {
     const stored = this.#options.store.get(taskId);
     if (!stored || stored.state !== 'finished')
@@ -168,21 +169,21 @@ export class KeptTasks implements Closable {
     if (!persistent) await this.#tell(stored);
   }
 
-  /** A scheduler may know less than this node. */
+  /** Tells a scheduler that knows less than this node. */
   #learn(stored: StoredTask, facts: KeptFacts, persistent: boolean): void {
     const { kept } = stored.record;
     stored.keep(recordOf(kept?.object ? withNews(facts, { ...facts, object: kept.object }) : facts), persistent);
   }
 
-  /** Its scheduler is to know what this node knows of it. Never throws. */
+  /** Makes sure that the task's scheduler knows what this node knows of it. Never throws. */
   async tell(taskId: string): Promise<void> {
     const stored = this.#options.store.get(taskId);
     if (stored) await this.#tell(stored);
   }
 
   /**
-   * Compares what is here with what a reader expects. A reader's mistake is no reason to doubt the replica: the content is only read.
-   * Throws DIGEST_MISMATCH.
+   * Compares the stored content with the digest that a reader expects. A mismatch may be the reader's mistake, so it
+   * does not cast doubt on the replica. Throws DIGEST_MISMATCH.
    */
   async requireDigest(taskId: string, expected: string, signal: AbortSignal): Promise<void> {
     const stored = this.require(taskId);
@@ -203,7 +204,7 @@ export class KeptTasks implements Closable {
     );
   }
 
-  /** The scheduler wants the replica to stay, or needs it no more. Throws NOT_FOUND. @param facts as it knows them. */
+  /** The scheduler wants the replica to stay, or no longer needs it. Throws NOT_FOUND. @param facts as it knows them. */
   update(taskId: string, persistent: boolean, facts?: KeptFacts): void {
     const stored = this.require(taskId);
     if (persistent && stored.state !== 'finished')
@@ -213,7 +214,7 @@ export class KeptTasks implements Closable {
     else if (kept) stored.keep(kept, persistent);
   }
 
-  /** Deletes what is here of it. Throws NOT_FOUND. */
+  /** Deletes it on this node. Throws NOT_FOUND. */
   async remove(taskId: string): Promise<void> {
     const { engine, store, abandon } = this.#options;
     if (this.require(taskId).record.kept?.upload) await abandon(taskId);
@@ -221,7 +222,7 @@ export class KeptTasks implements Closable {
     store.remove(taskId);
   }
 
-  /** Deletes it everywhere, for whoever imported it. Throws NOT_FOUND, PERMISSION_DENIED. */
+  /** Deletes it on all nodes, on behalf of whoever imported it. Throws NOT_FOUND, PERMISSION_DENIED. */
   async removeEverywhere(
     taskId: string,
     caller: Caller,
@@ -237,13 +238,13 @@ export class KeptTasks implements Closable {
     await schedulers.ask(taskId, (client) => calls.delete(client, { hostId, taskId }, { signal }), signal);
   }
 
-  /** As the scheduler knows it. Throws NOT_FOUND. */
+  /** The task as its scheduler knows it. Throws NOT_FOUND. */
   stat<Task extends PersistentTask>(taskId: string, signal: AbortSignal, calls: ImportCalls<Task>): Promise<Task> {
     const { schedulers, hostId } = this.#options;
     return schedulers.ask(taskId, (client) => calls.stat(client, { hostId, taskId }, { signal }), signal);
   }
 
-  /** Here, of one of the two kinds. */
+  /** The tasks of one of the two kinds on this node. */
   list(kind: 'persistent' | 'persistent cache'): StoredTask[] {
     const isOfKind = ({ record: { kept } }: StoredTask): boolean =>
       kept !== undefined && (kept.object !== undefined) === (kind === 'persistent');
@@ -256,7 +257,7 @@ export class KeptTasks implements Closable {
     return task;
   }
 
-  /** Pieces of a replica were found corrupt: they are brought from the other replicas, as soon as one can be reached. Never throws. */
+  /** Pieces of a replica were found corrupt; they are fetched from the other replicas as soon as one can be reached. Never throws. */
   heal({ id: taskId }: StoredTask): void {
     if (this.#healing.has(taskId)) return;
     this.#healing.add(taskId);
@@ -276,7 +277,7 @@ export class KeptTasks implements Closable {
     await Promise.all(this.#work);
   }
 
-  /** False when it need not stay any more. */
+  /** False when it no longer has to stay. */
   async #untilWhole(taskId: string): Promise<boolean> {
     const { store, logger } = this.#options;
     const { signal } = this.#controller;

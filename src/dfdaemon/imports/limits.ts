@@ -1,30 +1,30 @@
-/** Bounds of imports, with their units and reasons. */
+/** Limits of imports, with their units and reasons. */
 export const importLimits = {
-  /** Imports at once: each reads a file, writes another and hashes it. */
+  /** Concurrent imports: each reads a file, writes another and hashes it. */
   atOnce: 8,
-  /** Threads that have read and wait for the next content, and for how long. */
+  /** Scan threads that wait for the next content, and for how long. */
   idleThreads: 2,
   idleThreadMs: 10_000,
-  /** Maximum length of the answer of the program that reads as another user: one line about a path. */
+  /** The longest answer of the program that reads as another user: one line about a path. */
   userReaderAnswerBytes: 64 * 1024,
-  /** Whole import when the request names no time. */
+  /** Deadline of a whole import when the request names none. */
   timeoutMs: 30 * 60_000,
-  /** Longest time a timer can wait, 24 days. */
+  /** The longest time a timer can wait, 24 days. */
   longestTimeoutMs: 2 ** 31 - 1,
-  /** A scheduler that is away is asked again after so long, twice as long each time. */
+  /** First retry delay for a scheduler that is away; it doubles each time. */
   retryMs: 200,
   mostRetryMs: 5_000,
-  /** To take back what did not become an import. */
+  /** Time to undo what did not become an import. */
   takeBackMs: 10_000,
-  /** Contents on their way to stores at once, and parts of each: a part is one connection and no memory. */
+  /** Contents that are uploaded to stores at once, and parts of each: a part is one connection and no memory. */
   uploadsAtOnce: 2,
   partsAtOnce: 4,
-  /** A store that could not be written to is asked again after so long, twice as long each time. */
+  /** First retry delay for a store that could not be written to; it doubles each time. */
   uploadRetryMs: 1_000,
   mostUploadRetryMs: 600_000,
-  /** A scheduler that has started, or is away, hears of a task within this time; then its content goes to the store without a word from there. */
+  /** How long an upload waits for a scheduler, which may have just started, to know the task; after that it begins without it. */
   knownMs: 60_000,
   readBlockBytes: 2 ** 20,
-  /** A list of a thousand parts is a third of it. */
+  /** A list of a thousand parts takes a third of this. */
   storeAnswerBytes: 2 ** 20,
 } as const;

@@ -1,4 +1,4 @@
-/** What an object store is asked about one object by whoever writes it. */
+/** The requests to an object store for writing one object. */
 import { createReadStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
@@ -13,10 +13,10 @@ import { keyOf, xmlRoot, type StorageOptions } from '../source/object-store.ts';
 import type { SourceOptions } from '../source/source.ts';
 import { importLimits } from './limits.ts';
 
-/** What a store says when it knows of no such upload, and when something has the name already. */
+/** The store's answer when it knows no such upload, or when the name is already taken. */
 type Refused = 'unknown' | 'taken';
 
-/** The store's entity tag of what it has got. */
+/** The store's entity tag for what it has received. */
 type Written = { readonly etag: string } | Refused;
 
 export interface ObjectPlace {
@@ -36,7 +36,7 @@ export class ObjectRequests {
   readonly #key: string;
   readonly #name: string;
 
-  /** Throws INVALID_ARGUMENT, UNSUPPORTED for a store that is only read from here. */
+  /** Throws INVALID_ARGUMENT, or UNSUPPORTED for a store that can only be read. */
   constructor({ url, storage }: ObjectPlace, upstream: Upstream) {
     const { scheme, name, key } = keyOf({ url, header: {}, signal: AbortSignal.abort() });
     if (key === '' || key.endsWith('/'))
@@ -65,7 +65,7 @@ export class ObjectRequests {
     this.#name = redact(url);
   }
 
-  /** Whoever else writes the name at this moment is not written over, where the dialect has words for it. */
+  /** Prevents overwriting an object that someone else writes at this moment, if the store's dialect can express that. */
   get #onlyNew(): Readonly<Record<string, string>> {
     return this.#store.config.scheme === 's3' ? { 'if-none-match': '*' } : {};
   }
@@ -90,7 +90,7 @@ export class ObjectRequests {
     return UploadId;
   }
 
-  /** By number, the tags of the parts that are there. */
+  /** The tags of the parts that the store has, by number. */
   async list(uploadId: string, signal: AbortSignal): Promise<ReadonlyMap<number, string> | Refused> {
     const parts = new Map<number, string>();
     for (let marker: string | undefined = '0'; marker !== undefined;) {
@@ -109,7 +109,7 @@ export class ObjectRequests {
     return parts;
   }
 
-  /** Rejects with DIGEST_MISMATCH when the store has got something else. */
+  /** Rejects with DIGEST_MISMATCH when the store has received something else. */
   async put(
     path: string,
     part: UploadPart,
@@ -143,7 +143,7 @@ export class ObjectRequests {
     const request = { method: 'POST', query: new Map([['uploadId', uploadId]]), header: this.#onlyNew, signal };
     return this.#sendAll(request, body, async (message) => {
       if (message.statusCode !== 200) return this.#tagOf(message);
-      // A store that takes long begins its answer before it knows the end.
+      // A store that takes long begins its answer before it knows the result.
       const answer = await textOf(message);
       if (/<Error[\s>]/.test(answer)) return refusalOf(errorCode(answer)) ?? this.#failed(500, errorCode(answer));
       const { ETag } = xmlRoot(answer, 'CompleteMultipartUploadResult') as { ETag?: string };
@@ -155,7 +155,7 @@ export class ObjectRequests {
     (await this.#send({ method: 'DELETE', query: new Map([['uploadId', uploadId]]), signal })).resume();
   }
 
-  /** No error when there is none. */
+  /** No error when there is no such object. */
   async remove(signal: AbortSignal): Promise<void> {
     const message = await this.#send({ method: 'DELETE', signal });
     if (message.statusCode !== 204 && message.statusCode !== 200 && message.statusCode !== 404)
@@ -163,7 +163,7 @@ export class ObjectRequests {
     message.resume();
   }
 
-  /** Whatever ends the request, the body's file is closed; one that cannot be read is the reason. */
+  /** The body's file is closed however the request ends; a failed read of it is the error. */
   async #sendAll(
     request: Omit<StoreRequest, 'key' | 'body'>,
     body: Body,
@@ -201,7 +201,7 @@ export class ObjectRequests {
     });
   }
 
-  /** Of an answer without content that matters. */
+  /** From an answer whose body does not matter. */
   async #tagOf(message: IncomingMessage): Promise<Written> {
     if (message.statusCode !== 200) {
       const code = errorCode(await textOf(message));
@@ -279,7 +279,7 @@ function refusalOf(code: string): Refused | undefined {
   return code === 'PreconditionFailed' || code === 'ConditionalRequestConflict' ? 'taken' : undefined;
 }
 
-/** Its entity tags are of its own making. */
+/** Such a store computes its entity tags in its own way. */
 function isEncrypted({ headers }: IncomingMessage): boolean {
   const { 'x-amz-server-side-encryption': by = 'AES256' } = headers;
   return by !== 'AES256' || headers['x-amz-server-side-encryption-customer-algorithm'] !== undefined;
@@ -305,7 +305,7 @@ async function textOf(message: IncomingMessage): Promise<string> {
   return Buffer.concat(blocks).toString('utf8');
 }
 
-/** What is given, under other names. */
+/** The given settings, under other names. */
 function pick(options: StorageOptions, names: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(names).flatMap(([to, from]) => (options[from] ? [[to, options[from]]] : [])),

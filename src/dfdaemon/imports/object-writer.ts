@@ -1,4 +1,4 @@
-/** Carries out one attempt to get content of this node into its store (ObjectUpload), a few parts at once. */
+/** Carries out one attempt to upload content of this node to its store (ObjectUpload), a few parts at once. */
 import assert from 'node:assert/strict';
 import { DragonflyError } from '../../core/errors.ts';
 import {
@@ -13,15 +13,15 @@ import type { ObjectRequests } from './object-requests.ts';
 
 export interface WriteOrder {
   readonly content: UploadContent;
-  /** All of it; does not change. */
+  /** The whole content; it does not change. */
   readonly path: string;
-  /** Writes down the id of the upload, or that there is none, before anything else happens. */
+  /** Records the id of the upload, or that there is none, before anything else happens. */
   readonly remember: (uploadId: string | undefined) => void;
 }
 
 /**
- * Resolves with the entity tag when the store has it. Throws ALREADY_EXISTS when the store has something else under the name, what the store said, the
- * signal's reason; nothing of it runs any more then.
+ * Resolves with the entity tag when the store has it. Throws ALREADY_EXISTS when the store has something else under the
+ * name, the store's error, or the signal's reason; after that nothing of it runs any more.
  */
 export async function writeObject(requests: ObjectRequests, order: WriteOrder, signal: AbortSignal): Promise<string> {
   const upload = new ObjectUpload(order.content);

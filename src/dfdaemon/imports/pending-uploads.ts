@@ -1,6 +1,7 @@
 /**
- * What the store does not have yet of what this node has imported: brought there in the background, as often as it takes, also by the next process.
- * The record of it is in the row of its task, with the sealed credentials of whoever imported it, and nowhere else.
+ * Uploads of imported content that its store does not have yet: done in the background, with as many attempts as it
+ * takes, also by the next process. The record of an upload is only in the row of its task, with the sealed credentials
+ * of whoever imported it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDigest, partsTag } from '../../core/digest.ts';
@@ -51,9 +52,9 @@ export class PendingUploads implements Closable {
   }
 
   /**
-   * Everything that an earlier process has left. What was deleted while this node was away must not get there: a scheduler that knows the task is waited
-   * for, for a while.
-   * @param onStored hears of each that the store has by now
+   * Resumes the uploads of an earlier process. Content that was deleted while this node was away must not be uploaded,
+   * so for a while each upload waits for a scheduler that knows the task. @param onStored called for each task that its
+   * store has by now
    */
   resume(onStored: (taskId: string) => void, isKnown: (taskId: string) => Promise<boolean>): void {
     for (const task of this.#options.store.list()) {
@@ -72,9 +73,9 @@ export class PendingUploads implements Closable {
   }
 
   /**
-   * Resolves when the store has it. Throws what it refuses it with; what passes is tried again until the signal aborts, and its reason thrown. One that
-   * is under way already is joined, and goes on without whoever stops waiting for it.
-   * @param md5s of its parts, which somebody has just computed
+   * Resolves when the store has it. Throws the store's refusal; temporary errors are retried until the signal aborts,
+   * and its reason is thrown. An upload that is already running is joined, and goes on even if this caller stops
+   * waiting. @param md5s of its parts, if they have just been computed
    */
   async now({ id }: StoredTask, md5s: readonly Uint8Array[], signal: AbortSignal): Promise<StoredObject> {
     signal.throwIfAborted();
@@ -85,7 +86,7 @@ export class PendingUploads implements Closable {
     return await running.done;
   }
 
-  /** Ends it, and takes back what the store has of it; the object itself when it is there already stays. Never throws. */
+  /** Ends the upload and removes its parts from the store; an object that is complete there stays. Never throws. */
   async abandon(taskId: string): Promise<void> {
     const running = this.#running.get(taskId);
     running?.ending.abort(gone(taskId));
@@ -175,7 +176,7 @@ export class PendingUploads implements Closable {
       if (now?.upload) task.keep({ ...now, upload: { ...now.upload, uploadId } }, task.persistent);
     };
     const requests = await this.#requestsOf(object, upload);
-    if (!md5s) await requests.look(signal); // a store that is away is no reason to read everything
+    if (!md5s) await requests.look(signal); // a store that is away is no reason to read the whole file
     const content = contentOf(task, upload, md5s ?? (await scanned(task, upload)));
     const etag = await writeObject(requests, { content, path: task.content.path, remember }, signal);
     const stored: StoredObject = { ...object, state: 'stored', etag };
@@ -215,7 +216,7 @@ function contentOf(
   return { lengthBytes, partLengthBytes, md5s: hex, etag: hex.length === 1 ? single : partsTag(md5s), uploadId };
 }
 
-/** MD5s of its parts. Reads all of it: what a disk has changed does not go out. Throws STORAGE. */
+/** MD5s of its parts. Reads all of it, so that content that was corrupted on disk is not uploaded. Throws STORAGE. */
 async function scanned(task: StoredTask, { partLengthBytes }: PendingUpload): Promise<readonly Uint8Array[]> {
   const { layout, identity, content } = task;
   if (!layout) throw new DragonflyError('STORAGE', `task ${task.id} is here in part only`);
@@ -233,7 +234,7 @@ async function scanned(task: StoredTask, { partLengthBytes }: PendingUpload): Pr
   return md5s;
 }
 
-/** A store that is away, or has too much to do, comes back. */
+/** True for a store that is away or overloaded. */
 function mayPass({ code, details }: DragonflyError): boolean {
   if (code === 'SOURCE_STATUS') return (details?.statusCode ?? 0) >= 500 || details?.statusCode === 429;
   return code === 'SOURCE_UNREACHABLE' || code === 'STORAGE' || code === 'DIGEST_MISMATCH';

@@ -1,6 +1,7 @@
 /**
- * Persistent tasks: imported content that belongs to an object of a store. What the two kinds of imported content have in common is in KeptTasks;
- * here is what the store has to do with it: when it is written, and that whoever reads could read it there.
+ * Persistent tasks: imported content that belongs to an object of a store. KeptTasks has what both kinds of imported
+ * content share; this file handles the store: when it is written, and that only callers who could read the object there
+ * may read it here.
  */
 import { partsTag } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -30,7 +31,7 @@ export interface PersistentTasksOptions {
   readonly uploads: PendingUploads;
 }
 
-/** Acknowledged when the store has it; when the replicas are there, and the store gets it afterwards; and no store gets it. */
+/** When an import is acknowledged: once the store has it; once the replicas exist, with the store written afterwards; or without any store. */
 export type WriteMode = 'through' | 'back' | 'replicas';
 
 export type PersistOrder = Omit<KeepOrder, 'tag' | 'application' | 'pieceLengthBytes' | 'parts'> &
@@ -38,7 +39,7 @@ export type PersistOrder = Omit<KeepOrder, 'tag' | 'application' | 'pieceLengthB
 
 export type ReadOrder = ObjectPlace & { readonly caller: Caller };
 
-/** Where a reader gets it from: the nodes that hold it, or as any object of a store. */
+/** Where a reader gets it: from the nodes that hold it, or like any object of a store. */
 export type Found =
   { readonly from: 'store' } | { readonly from: 'nodes'; readonly facts: KeptFacts; readonly alsoStored: boolean };
 
@@ -49,7 +50,7 @@ export class PersistentTasks {
     this.#options = options;
   }
 
-  /** Throws what KeptTasks.import throws, ALREADY_EXISTS for other content under the name, what the store refuses it with. */
+  /** Throws the errors of KeptTasks.import, ALREADY_EXISTS for other content under the name, or the store's refusal. */
   async import(order: PersistOrder, signal: AbortSignal): Promise<PersistentTask> {
     const { kept, store, uploads } = this.#options;
     const parts = order.write === 'replicas' ? undefined : partLengths;
@@ -62,7 +63,7 @@ export class PersistentTasks {
     return task;
   }
 
-  /** What an earlier process has not got to its stores. */
+  /** Resumes uploads that an earlier process has not finished. */
   resumeUploads(): void {
     const { kept, uploads } = this.#options;
     const isKnown = (taskId: string): Promise<boolean> =>
@@ -73,7 +74,7 @@ export class PersistentTasks {
     uploads.resume((taskId) => void kept.tell(taskId), isKnown);
   }
 
-  /** What a reader may have. Throws NOT_FOUND, PERMISSION_DENIED, SOURCE_UNREACHABLE while nobody can say whether he may have it. */
+  /** Finds what a reader may have. Throws NOT_FOUND, PERMISSION_DENIED, SOURCE_UNREACHABLE while nobody can say whether he may have it. */
   async find(order: ReadOrder, signal: AbortSignal): Promise<Found> {
     const { taskId, object } = named(order);
     const told = await this.#told(taskId, object, signal);
@@ -85,7 +86,7 @@ export class PersistentTasks {
     try {
       there = await this.#atStore(order, signal);
     } catch (error) {
-      // Who could read the disk of this node need not show anything.
+      // A caller who could read this node's disk needs no permission from the store.
       const held = isMaster(order.caller) && isAway(error) ? byNodes(false) : undefined;
       if (held) return held;
       throw refusal(error, order.url);
@@ -95,12 +96,12 @@ export class PersistentTasks {
     return (isSame ? byNodes(true) : undefined) ?? { from: 'store' };
   }
 
-  /** The name has to be good for reading as well: that of a replica which a scheduler wants. */
+  /** The name must be usable for reading as well: it is that of a replica that a scheduler wants. */
   nameOf(place: ObjectPlace): { readonly taskId: string; readonly object: StoredObject } {
     return named(place);
   }
 
-  /** What a scheduler knows of it, for a replica that it wants. Throws NOT_FOUND. */
+  /** What a scheduler knows of a replica that it wants. Throws NOT_FOUND. */
   async known(taskId: string, object: StoredObject, signal: AbortSignal): Promise<KeptFacts> {
     const told = await this.#told(taskId, object, signal);
     if (!told) throw new DragonflyError('NOT_FOUND', `no scheduler knows persistent task ${taskId}`);
@@ -111,7 +112,7 @@ export class PersistentTasks {
     return this.#options.kept.stat(taskId, signal, persistentCalls(nameless));
   }
 
-  /** Deletes it from all nodes, and what the store has, with the caller's credentials. Throws NOT_FOUND, PERMISSION_DENIED. */
+  /** Deletes it from all nodes, and from the store with the caller's credentials. Throws NOT_FOUND, PERMISSION_DENIED. */
   async remove(
     { keepObject, caller, ...place }: ReadOrder & { readonly keepObject: boolean },
     signal: AbortSignal,
@@ -122,7 +123,7 @@ export class PersistentTasks {
     const toStore = !keepObject && told?.facts.object?.state !== 'replicas';
     const requests = toStore ? new ObjectRequests(place, upstream) : undefined;
     if (!told && (!requests || !(await requests.look(signal)))) return missing(place.url);
-    // The nodes first: one of them may be writing it.
+    // The nodes come first, because one of them may be uploading it.
     if (told) await kept.removeEverywhere(taskId, caller, { signal, calls: persistentCalls(object) });
     await requests?.remove(signal);
   }
@@ -146,7 +147,7 @@ export class PersistentTasks {
     return known ? { calls, taskId, object: { ...object, ...known }, accepted } : { ...plan, accepted };
   }
 
-  /** What a store that can be reached says before anything is acknowledged. Throws ALREADY_EXISTS, what it refuses the question with. */
+  /** Asks the store, if it can be reached, before anything is acknowledged. Throws ALREADY_EXISTS, or the store's refusal. */
   async #before(
     requests: ObjectRequests,
     { md5s, layout }: StagedImport,
@@ -169,7 +170,7 @@ export class PersistentTasks {
     });
   }
 
-  /** Undefined when no scheduler knows of it, or none can be asked. */
+  /** Undefined when no scheduler knows of it, or when none can be asked. */
   async #told(
     taskId: string,
     object: StoredObject,
@@ -178,12 +179,12 @@ export class PersistentTasks {
     try {
       const task = await this.#options.kept.stat(taskId, signal, persistentCalls(object));
       const facts = factsOf(taskId, task);
-      // A scheduler of the original says nothing of the store, and knows of nothing that is not there.
+      // A scheduler of the original says nothing about the store, and knows only tasks that are there.
       const known = facts.object ?? { ...object, state: 'stored' as const };
       return { facts: { ...facts, object: known }, holders: task.currentReplicaCount };
     } catch (error) {
       signal.throwIfAborted();
-      // One of the original without its Redis knows nothing either.
+      // A scheduler of the original without its Redis knows nothing either.
       const nothing = ['NOT_FOUND', 'UNAVAILABLE', 'HOST_UNKNOWN', 'UNSUPPORTED', 'FAILED_PRECONDITION'];
       if (nothing.includes(toDragonflyError(error).code)) return undefined;
       throw error;
@@ -211,7 +212,7 @@ function partLengths(lengthBytes: number): number[] {
   return uploadParts({ lengthBytes, partLengthBytes: uploadPartLength(lengthBytes) }).map((part) => part.lengthBytes);
 }
 
-/** Throws INVALID_ARGUMENT without region and endpoint, which are a part of the name. */
+/** Throws INVALID_ARGUMENT without region and endpoint, which are part of the name. */
 function named({ url, storage }: ObjectPlace): { readonly taskId: string; readonly object: StoredObject } {
   const { region, endpoint } = storage;
   for (const [what, value] of Object.entries({ region, endpoint }))
@@ -234,7 +235,7 @@ function statusOf(error: unknown): number {
   return toDragonflyError(error).details?.statusCode ?? 0;
 }
 
-/** Rather than refusing something. */
+/** As opposed to a refusal. */
 function isAway(error: unknown): boolean {
   return toDragonflyError(error).code === 'SOURCE_UNREACHABLE' || statusOf(error) >= 500;
 }

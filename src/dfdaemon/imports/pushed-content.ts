@@ -1,4 +1,7 @@
-/** What clients of this node have given to an origin, which took it, becomes content of the store: the first nodes that want it need not ask for it there. */
+/**
+ * Content that clients of this node have uploaded to an origin, which accepted it, is added to the store: the first nodes that
+ * want it need not fetch it from the origin.
+ */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, copyFile } from 'node:fs/promises';
@@ -25,21 +28,21 @@ export interface PushedContentOptions {
   readonly logger: Logger;
 }
 
-/** `sha256:…`, or the entity tag that an object store has made of the parts it was written in. */
+/** `sha256:…`, or the entity tag that an object store computed from the parts it was written in. */
 export type OriginName =
   | { readonly kind: 'digest'; readonly digest: string }
   | { readonly kind: 'tag'; readonly tag: string; readonly parts: readonly number[] };
 
 export interface PushedFile {
   readonly taskId: string;
-  /** In the store's directory for what comes in. */
+  /** In the store's staging directory. */
   readonly path: string;
   readonly lengthBytes: number;
-  /** What the origin calls it. */
+  /** The origin's name for the content. */
   readonly name: OriginName;
-  /** By which it will be asked for. */
+  /** The request that will ask for this content. */
   readonly request: DownloadRequest;
-  /** As the origin would send it with the content. */
+  /** The header that the origin would send with the content. */
   readonly responseHeader?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -50,17 +53,17 @@ export class PushedContent {
     this.#options = options;
   }
 
-  /** Directory for what is still coming in. */
+  /** The directory for content that is still arriving. */
   get directory(): string {
     return this.#options.store.incoming;
   }
 
-  /** There is room for so many more bytes. Rejects with NO_SPACE. */
+  /** Checks that there is room for this many more bytes. Rejects with NO_SPACE. */
   requireRoom(bytes: number): Promise<void> {
     return this.#options.makeRoom(bytes);
   }
 
-  /** All of a task in a file of its own, for whoever keeps the same bytes under another name; undefined when it is not here. */
+  /** A copy of a task in a file of its own, for storing the same bytes under another name; undefined when the task is not here. */
   async copyOf(taskId: string): Promise<{ readonly path: string; readonly bytes: number } | undefined> {
     const { store } = this.#options;
     const task = store.get(taskId);
@@ -73,7 +76,10 @@ export class PushedContent {
     return { path, bytes };
   }
 
-  /** It is content of this node, and a scheduler knows, when this resolves. Throws DIGEST_MISMATCH, NO_SPACE. The file may be gone afterwards. */
+  /**
+   * When it resolves, the content is stored on this node and a scheduler knows. Throws DIGEST_MISMATCH, NO_SPACE. The file may be
+   * gone afterwards.
+   */
   async keep({ taskId, path, lengthBytes, name, request, responseHeader }: PushedFile): Promise<void> {
     const { store, makeRoom, logger } = this.#options;
     await makeRoom(lengthBytes);
@@ -113,7 +119,7 @@ function requireName(name: OriginName, { sha256, md5s }: Scanned): void {
     if (name.digest === `sha256:${sha256}`) return;
     throw new DragonflyError('DIGEST_MISMATCH', `what was pushed has sha256:${sha256}, not ${name.digest}`);
   }
-  // A store may mean something else by a tag; then nothing shows what it has taken.
+  // A store may compute its tag differently; then nothing shows what it has accepted.
   const [whole] = md5s;
   const single = whole && Buffer.from(whole).toString('hex');
   if (name.tag === partsTag(md5s) || (md5s.length === 1 && name.tag === single)) return;

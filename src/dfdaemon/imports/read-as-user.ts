@@ -1,4 +1,4 @@
-/** Reads a file as one of the users of this machine: a process of its own does it, as for outputs (storage/write-as-user.ts). */
+/** Reads a file as one of the users of this machine, in a separate process, as for outputs (storage/write-as-user.ts). */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
@@ -8,8 +8,8 @@ import { importLimits } from './limits.ts';
 import type { UserReaderAnswer, UserReaderRequest } from './user-reader.ts';
 
 /**
- * @param target descriptor that gets the content; undefined to look only.
- * @returns what the file is after that. Throws what the kernel says of the path, and the signal's reason.
+ * @param target descriptor that gets the content; undefined to look only. @returns what the file is afterwards. Throws
+ * the kernel's error for the path, and the signal's reason.
  */
 export async function readAsUser(
   user: Omit<UserReaderRequest, 'copies'>,

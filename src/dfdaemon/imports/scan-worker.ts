@@ -1,6 +1,7 @@
 /**
- * Thread that reads a file from its beginning while it is still being written, and computes what is to be known of imported content: the digest
- * of the whole, the id that follows from it, the CRC-32 of every piece, the MD5 of parts. One file after the other.
+ * A thread that reads a file from its beginning while it is still being written, and computes for imported content the
+ * digest of the whole, the id that follows from it, the CRC-32 of every piece, and the MD5 of parts. Handles one file
+ * after the other.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -11,11 +12,11 @@ import { crc32 } from '../../core/crc32.ts';
 export interface ScanOrder {
   readonly path: string;
   readonly pieceLengthBytes: number;
-  /** Hashed behind the content, for the id. */
+  /** Hashed after the content, for the id. */
   readonly suffix: string;
-  /** Lengths of consecutive parts, all of it together, whose MD5s are wanted. */
+  /** Lengths of consecutive parts that cover the whole, whose MD5s are requested. */
   readonly parts?: readonly number[] | undefined;
-  /** One number: how many bytes there will be, -1 while that is not known. The file has all of them when it is. */
+  /** One number: the final length, or -1 while it is unknown. Once it is set, the file has all bytes. */
   readonly lengthBytes: BigInt64Array;
 }
 
@@ -30,7 +31,7 @@ export type ScanAnswer =
   | { readonly failure: string };
 
 const blockBytes = 2 ** 20;
-/** The writer is about as fast as this thread. */
+/** Short, because the writer is about as fast as this thread. */
 const pauseMs = 2;
 
 const port = parentPort;
@@ -78,7 +79,7 @@ function scan({ path, pieceLengthBytes, suffix, parts = [], lengthBytes }: ScanO
   return { sha256, id: hash.update(suffix).digest('hex'), crcs, md5s: md5s.done, lengthBytes: done };
 }
 
-/** MD5s of parts that follow each other. */
+/** MD5s of consecutive parts. */
 class PartHashes {
   readonly done: Uint8Array[] = [];
   readonly #lengths: readonly number[];

@@ -1,4 +1,4 @@
-/** How a store is reached, credentials included, as it is written down: sealed, with a key that is not where the content is. */
+/** Stores the settings for a store, credentials included, in encrypted form, with a key that is not kept beside the content. */
 import { createKeyFile, readKeyFile } from '../../core/files/key-file.ts';
 import { deriveKey, SecretBox } from '../../core/secret-box.ts';
 import type { ObjectPlace } from './object-requests.ts';
@@ -12,7 +12,7 @@ export class SealedStorage {
   readonly #keyFile: string;
   #box: Promise<SecretBox> | undefined;
 
-  /** @param keyFile made when something is sealed for the first time */
+  /** @param keyFile created when something is sealed for the first time */
   constructor(keyFile: string) {
     this.#keyFile = keyFile;
   }
