@@ -1,4 +1,4 @@
-/** The connection of a tool to the dfdaemon of its node. */
+/** A tool's connection to the dfdaemon on its node. */
 import type { CommandIo } from '../core/process/command.ts';
 import { Channels } from '../rpc/channels.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from './daemon-endpoint.ts';

@@ -18,11 +18,11 @@ export interface DaemonEndpoint {
   /** For Channels. */
   readonly address: string;
   readonly path: string;
-  /** User the daemon runs as: the owner of its socket. */
+  /** The user that the daemon runs as: the owner of its socket. */
   readonly ownerUid: number;
 }
 
-/** @param named flag of the tool; DFGET_ENDPOINT stands in for it. Throws DAEMON_UNREACHABLE when there is no socket. */
+/** @param named value of the tool's flag; DFGET_ENDPOINT is used without it. Throws DAEMON_UNREACHABLE when there is no socket. */
 export function findDaemon(named: string | undefined, env: Environment): DaemonEndpoint {
   const explicit = named ?? env['DFGET_ENDPOINT'];
   const candidates = explicit ? [explicit] : [defaultSocketPath, ...localClusterSockets(env)];
@@ -57,7 +57,7 @@ interface LocalClusterNote {
   readonly socket: string;
 }
 
-/** Tells the tools of this user where the local cluster's daemon listens; disposing takes the note away. */
+/** Tells this user's tools where the local cluster's daemon listens, until it is disposed of. */
 export async function announceLocalCluster(socket: string, env: Environment): Promise<AsyncDisposable> {
   const directory = noteDirectory(env);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -71,7 +71,7 @@ export async function announceLocalCluster(socket: string, env: Environment): Pr
   await writeWholeFile(path, JSON.stringify(note), { mode: 0o600 });
   return {
     [Symbol.asyncDispose]: async () => {
-      if (readNote(path)?.socket === socket) await rm(path, { force: true }); // a later cluster may have replaced it
+      if (readNote(path)?.socket === socket) await rm(path, { force: true }); // a later cluster may have replaced the file
     },
   };
 }

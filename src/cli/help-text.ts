@@ -1,4 +1,4 @@
-/** The help that every program makes of its own definitions, read back: completion and manual pages say the same. */
+/** Parses the help that every program generates from its own definitions, so that completion and manual pages always match it. */
 import { Writable } from 'node:stream';
 import type { Command, CommandIo } from '../core/process/command.ts';
 
@@ -8,14 +8,14 @@ export interface NamedProgram {
   readonly load: () => Promise<Command>;
 }
 
-/** `-o, --output <path>`, and what it means. */
+/** A term such as `-o, --output <path>`, and its description. */
 export interface HelpEntry {
   readonly term: string;
   readonly text: string;
 }
 
 export interface HelpSection {
-  /** Options, Commands, Arguments, or a heading of its own. */
+  /** Options, Commands, Arguments, or a custom heading. */
   readonly heading: string;
   readonly entries: readonly HelpEntry[];
 }
@@ -27,10 +27,10 @@ export interface HelpText {
   readonly sections: readonly HelpSection[];
 }
 
-/** Sub-commands of sub-commands; no program goes deeper. */
+/** How deep sub-commands nest; no program has more levels. */
 const maxDepth = 3;
 
-/** The help of a program and of all below it, by the words that lead there, as in `dfctl task`. */
+/** The help of a program and all its sub-commands, keyed by the words that lead there, as in `dfctl task`. */
 export async function helpOfAll({ name, load }: NamedProgram, io: CommandIo): Promise<Map<string, HelpText>> {
   const command = await load();
   const found = new Map<string, HelpText>();
@@ -44,7 +44,7 @@ export async function helpOfAll({ name, load }: NamedProgram, io: CommandIo): Pr
   return found;
 }
 
-/** The commands that commander adds help to say nothing that --help does not. */
+/** Leaves out the help commands that commander adds, because --help says the same. */
 export function entriesOf({ sections }: HelpText, heading: string): HelpEntry[] {
   return sections
     .filter((section) => section.heading === heading)
@@ -52,7 +52,7 @@ export function entriesOf({ sections }: HelpText, heading: string): HelpEntry[] 
     .filter(({ term }) => heading !== 'Commands' || firstWord(term) !== 'help');
 }
 
-/** Of a command: its name, without its shorter one and what follows. */
+/** The name of a command, without its alias and arguments. */
 export function firstWord(term: string): string {
   return term.split(/[ |]/)[0] ?? term;
 }
@@ -69,7 +69,7 @@ async function printed(command: Command, argv: readonly string[], io: CommandIo)
   return text;
 }
 
-/** Lines of two spaces begin an entry of the section they stand in; what is indented further goes on with its text. */
+/** A line indented by two spaces begins an entry of the current section; a line indented further continues its text. */
 export function parseHelp(help: string): HelpText {
   const usage: string[] = [];
   const about: string[] = [];

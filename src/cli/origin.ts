@@ -1,5 +1,5 @@
 /**
- * What a command line tool needs of origins when no daemon helps. The entry point passes the daemon's own sources in,
+ * What a command line tool needs to read origins without a daemon. The entry point passes in the daemon's own sources,
  * so that tools and daemon read origins by the same code although neither imports the other.
  */
 import type { ByteRange } from '../core/byte-range.ts';
@@ -20,7 +20,7 @@ export interface OriginBody {
   readonly contentLengthBytes: number | undefined;
   readonly startBytes: number;
   readonly lengthBytes: number | undefined;
-  /** Blocks in order; each is valid only until the sink's promise settles. */
+  /** Delivers blocks in order; each is valid only until the sink's promise settles. */
   readTo(sink: (block: Buffer) => void | Promise<void>): Promise<void>;
   cancel(): void;
 }

@@ -1,6 +1,6 @@
 /**
- * Where a download's bytes go when this process writes them itself. The path has the whole verified content in the end,
- * or is untouched: bytes are gathered in a nameless neighbour of the output first.
+ * Writes a download's bytes in this process. In the end the path has the whole verified content, or is untouched: the
+ * bytes are first written to an unnamed file in the same directory.
  */
 import { createReadStream } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
@@ -11,9 +11,9 @@ import { outputError, publish, temporaryBeside } from '../core/files/output-file
 
 /** Takes the bytes of one download, in any order. */
 export interface ContentSink extends AsyncDisposable {
-  /** @param position offset of the first byte in the output. */
+  /** @param position of the first byte in the output. */
   write(position: number, bytes: Buffer): Promise<void>;
-  /** All `lengthBytes` are written: verifies and publishes them. Disposing before leaves nothing behind. */
+  /** Call when all `lengthBytes` are written: verifies the content and publishes it. Disposing before that leaves nothing behind. */
   finish(lengthBytes: number): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export class FileSink implements ContentSink {
     const { digest, overwrite } = this.#options;
     if (digest) await verifyFile(this.#temporary, digest);
     try {
-      await this.#file.close(); // reports what the file system has put off
+      await this.#file.close(); // reports errors that the file system has deferred
       await publish(this.#temporary, this.#path, overwrite);
     } catch (error) {
       throw outputError(this.#path, error);

@@ -1,6 +1,7 @@
 /**
- * Standard output, a device or a FIFO takes bytes in order only. Those that come early wait in a file without a name, so that memory stays
- * flat; the last ones wait until the digest is verified, so that a wrong content never looks whole to the reader.
+ * Writes to standard output, a device or a FIFO, which take bytes in order only. Bytes that arrive early wait in an
+ * unnamed file, so that memory stays flat. The last bytes wait until the digest is verified, so that corrupt content
+ * never looks complete to the reader.
  */
 import { randomUUID } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
@@ -24,15 +25,15 @@ export class StreamSink implements ContentSink {
   readonly #digest: Digest | undefined;
   readonly #onFirstByte: () => void;
   readonly #hash: DigestStream | undefined;
-  /** Position → length of what waits in the spool file. */
+  /** Position → length of the bytes that wait in the spool file. */
   readonly #early = new Map<number, number>();
   #spool: FileHandle | undefined;
   #position = 0;
   #held: Buffer | undefined;
-  /** What this sink has opened and closes. */
+  /** What this sink has opened, and therefore closes. */
   #own: { readonly path: string; readonly out: Writable } | undefined;
 
-  /** @param onFirstByte called before the reader is given anything. */
+  /** @param onFirstByte called before the reader gets anything. */
   constructor(out: NodeJS.WritableStream, digest: Digest | undefined, onFirstByte: () => void) {
     this.#out = out;
     this.#digest = digest;
@@ -111,7 +112,7 @@ export class StreamSink implements ContentSink {
   }
 }
 
-/** Resolves when all is handed over: a device reports some failures only when it is closed. */
+/** Resolves when everything is handed over. The file is closed first, because a device reports some errors only then. */
 async function end({ path, out }: { readonly path: string; readonly out: Writable }): Promise<void> {
   try {
     out.end();
@@ -124,6 +125,6 @@ async function end({ path, out }: { readonly path: string; readonly out: Writabl
 async function createSpool(): Promise<FileHandle> {
   const path = join(tmpdir(), `dfget-${randomUUID()}`);
   const file = await open(path, 'wx+', 0o600);
-  await rm(path); // it lives on by its handle and goes with the process
+  await rm(path); // the open handle keeps the file until the process ends
   return file;
 }

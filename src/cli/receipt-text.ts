@@ -1,8 +1,8 @@
-/** Where the bytes of downloads came from, for people and for programs. */
+/** Where the bytes of downloads came from, as text for people and as JSON for programs. */
 import { formatBytes, formatDurationMs } from '../core/units.ts';
 import type { FileResult } from './dfget/download.ts';
 
-/** One JSON object per file, one line each; durations in milliseconds. */
+/** One JSON object per file, each on a line of its own; durations in milliseconds. */
 export function receiptJson({ url, taskId, contentLengthBytes, receipt }: FileResult): string {
   if (!receipt)
     return JSON.stringify({ url, contentLengthBytes, bytesFromOrigin: contentLengthBytes, viaDaemon: false });

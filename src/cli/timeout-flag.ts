@@ -1,11 +1,11 @@
-/** `--timeout` as people write it: `90`, `90s`, `1m30s`, `0` for none. */
+/** Parses `--timeout` as people write it: `90`, `90s`, `1m30s`, `0` for none. */
 import { DragonflyError } from '../core/errors.ts';
 import { parseDurationMs } from '../core/units.ts';
 
-/** Node's timers wait no longer than this, a little less than 25 days. */
+/** The longest time of Node's timers, a little less than 25 days. */
 export const maxTimeoutMs = 2 ** 31 - 1;
 
-/** A plain number counts seconds, as with curl and timeout(1). Undefined for none. Throws INVALID_ARGUMENT. */
+/** A plain number counts seconds, as for curl and timeout(1). Undefined for none. Throws INVALID_ARGUMENT. */
 export function parseTimeoutMs(text: string): number | undefined {
   const trimmed = text.trim();
   const isPlain = /^\d+(\.\d+)?$/.test(trimmed);

@@ -1,8 +1,8 @@
-/** Sub-commands of the programs for imported content. */
+/** A sub-command of the programs for imported content. */
 import { Option, type Command as Parser } from 'commander';
 import type { CommandIo } from '../core/process/command.ts';
 
-/** One sub-command: every flag of it has an environment variable. */
+/** One sub-command; each of its flags has an environment variable. */
 export class Verb {
   readonly parser: Parser;
   readonly #prefix: string;

@@ -1,4 +1,4 @@
-/** `dragonfly completion SHELL`: prints what makes a shell complete the programs of the product. */
+/** `dragonfly completion SHELL`: prints the script that makes a shell complete the product's programs. */
 import type { Command } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { bashScript, fishScript, zshScript } from './scripts.ts';

@@ -1,7 +1,7 @@
-/** Completion for three shells, each from one table: what may follow which words. Files are offered where nothing else fits. */
+/** Completion scripts for three shells, all made from one table of which words may follow which. Where nothing else fits, files are offered. */
 import type { Word, Words } from './words.ts';
 
-/** Programs that have a command of their own beside `dragonfly NAME`. */
+/** Programs that also exist as a command of their own beside `dragonfly NAME`. */
 export const ownNames = ['dfget', 'dfctl', 'dfdaemon', 'scheduler', 'manager'] as const;
 
 export function bashScript(words: Words): string {
@@ -87,7 +87,7 @@ function choice({ word, text }: Word): string {
   return `-f -a ${quoted(word, 'fish')} ${meaning}`;
 }
 
-/** For the shell: nothing in it is anything but itself. */
+/** Quotes a text so that the shell takes every character literally. */
 function quoted(text: string, shell: 'posix' | 'fish' = 'posix'): string {
   return shell === 'posix'
     ? `'${text.replaceAll("'", `'\\''`)}'`

@@ -1,4 +1,4 @@
-/** What can be written where on the command line: sub-commands and options of every program, with what they mean. */
+/** The words of the command line: sub-commands and options of every program, with their descriptions. */
 import type { CommandIo } from '../../core/process/command.ts';
 import { entriesOf, firstWord, helpOfAll, type HelpText, type NamedProgram } from '../help-text.ts';
 
@@ -7,7 +7,7 @@ export interface Word {
   readonly text: string;
 }
 
-/** By the words before, as in `dfctl task`; of the entry point itself under the empty name. */
+/** Keyed by the preceding words, as in `dfctl task`; the entry point has the empty key. */
 export type Words = ReadonlyMap<string, readonly Word[]>;
 
 export async function wordsOf(programs: readonly NamedProgram[], io: CommandIo): Promise<Words> {
@@ -22,7 +22,7 @@ export async function wordsOf(programs: readonly NamedProgram[], io: CommandIo):
   return words;
 }
 
-/** Commands first; each spelling of an option is a word. */
+/** Commands come first; each spelling of an option is a word. */
 export function wordsIn(help: HelpText): Word[] {
   const commands = entriesOf(help, 'Commands').map(({ term, text }) => ({ word: firstWord(term), text }));
   const options = entriesOf(help, 'Options').flatMap(({ term, text }) =>

@@ -1,6 +1,6 @@
 /**
- * `dfcache import | export | stat | rm`: content that is put into the cluster to stay, without an origin. Flags and environment variables are those of
- * the original; `rm` is this implementation's.
+ * `dfcache import | export | stat | rm`: content that is stored in the cluster, without an origin. Flags and
+ * environment variables are those of the original; `rm` exists only in this implementation.
  */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';

@@ -1,4 +1,4 @@
-/** `dfcache export`: imported content in a file, by its id. */
+/** `dfcache export`: writes imported content to a file, by its id. */
 import type { CommandIo } from '../../core/process/command.ts';
 import { formatDigest, parseDigest } from '../../core/digest.ts';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -36,7 +36,7 @@ export async function exportTask(id: string, flags: ExportFlags, io: CommandIo):
   return 0;
 }
 
-/** Content of a task as a file that is only to be read: where the daemon has this user, it may share the blocks of its store. */
+/** Writes a task's content to a file that is only read. A daemon of the same user may share the blocks of its store. */
 export async function fetchKept(
   daemon: DaemonConnection,
   order: { readonly taskId: string; readonly path: string; readonly application: string; readonly signal: AbortSignal },
@@ -47,7 +47,7 @@ export async function fetchKept(
     try {
       return await receive(downloadOf(daemon, { taskId, application, outputPath: path, ...way }, signal), {});
     } catch (error) {
-      // Another file system, or a place where this daemon writes nothing.
+      // The path is on another file system, or somewhere this daemon may not write.
       const { code } = toDragonflyError(error);
       if (code !== 'OUTPUT' && code !== 'PERMISSION_DENIED') throw error;
     }

@@ -1,4 +1,4 @@
-/** What the sub-commands of dfcache have in common. */
+/** What the sub-commands of dfcache share. */
 import type { Duration } from '../../../gen/google/protobuf/duration.ts';
 import { isTaskId } from '../../core/ids.ts';
 import { DragonflyError } from '../../core/errors.ts';
@@ -17,7 +17,7 @@ export function requireTaskId(id: string): string {
   });
 }
 
-/** Undefined for none. Throws INVALID_ARGUMENT. */
+/** Undefined for no timeout. Throws INVALID_ARGUMENT. */
 export function timeoutOf(text: string): Duration | undefined {
   const ms = parseTimeoutMs(text);
   return ms === undefined ? undefined : toDuration(ms);

@@ -1,4 +1,4 @@
-/** `dfcache import`: the daemon of this node reads the file, with the rights of this user. */
+/** `dfcache import`: the daemon of this node reads the file, with this user's rights. */
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { CommandIo } from '../../core/process/command.ts';
@@ -24,7 +24,7 @@ export interface ImportFlags extends CommonFlags {
 
 const [minTtlMs, maxTtlMs] = [5 * 60_000, 7 * 24 * 3_600_000];
 const maxReplicas = 5;
-/** The daemon keeps the time that was asked for; this only ends a call to a daemon that hangs. */
+/** The daemon enforces the requested time; this limit only ends a call to a daemon that hangs. */
 export const longestImportMs = 7 * 24 * 3_600_000;
 
 export async function importFile(path: string, flags: ImportFlags, io: CommandIo): Promise<number> {
@@ -57,7 +57,7 @@ function requestOf(path: string, flags: ImportFlags): UploadPersistentCacheTaskR
   });
 }
 
-/** Of every import. Throws INVALID_ARGUMENT. */
+/** The fields that every import has. Throws INVALID_ARGUMENT. */
 export function commonOf(flags: Pick<ImportFlags, 'ttl' | 'persistentReplicaCount' | 'timeout'>): {
   readonly persistentReplicaCount: number;
   readonly ttl: Duration;
@@ -76,7 +76,7 @@ export function commonOf(flags: Pick<ImportFlags, 'ttl' | 'persistentReplicaCoun
   return { persistentReplicaCount: replicas, ttl: toDuration(ttlMs), ...(timeout && { timeout }) };
 }
 
-/** Said here, before the daemon is asked: what is wrong with the path this user sees himself. */
+/** Checked before the daemon is asked, because the message about a wrong path then names the path as the user wrote it. */
 export async function requireFile(path: string): Promise<void> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new DragonflyError('INVALID_ARGUMENT', `there is no file ${path}`, { cause });

@@ -1,4 +1,7 @@
-/** What a daemon has of imported content, in a file: written by the daemon when it has the same user, else by this process. As with dfget, the output is whole or untouched. */
+/**
+ * Writes imported content to a file: the daemon does it when it runs as the same user, otherwise this process. As with dfget, the
+ * output is either complete or untouched.
+ */
 import { basename } from 'node:path';
 import type { CommandIo } from '../../core/process/command.ts';
 import { parseDigest } from '../../core/digest.ts';
@@ -19,7 +22,7 @@ export interface PlaceFlags extends CommonFlags {
   readonly digest?: string;
 }
 
-/** How a daemon is to give it. */
+/** How the daemon is asked for the content. */
 export interface Wanted {
   readonly outputPath?: string;
   readonly needPieceContent?: boolean;
@@ -27,10 +30,10 @@ export interface Wanted {
   readonly forceHardLink?: boolean;
 }
 
-/** First the length, then pieces. */
+/** The length first, then pieces. */
 export type Told = { readonly lengthBytes: number } | { readonly piece: Piece };
 
-/** Throws INVALID_ARGUMENT, OUTPUT, what the daemon says. */
+/** Throws INVALID_ARGUMENT, OUTPUT, and the daemon's errors. */
 export async function placeContent(
   flags: PlaceFlags,
   io: CommandIo,
@@ -59,7 +62,7 @@ export async function placeContent(
   await receive(download(daemon, { ...way, needPieceContent: true }), { progress, sink });
 }
 
-/** @param sink where the daemon does not write it */
+/** @param sink used when the daemon does not write the file */
 export async function receive(
   told: AsyncIterable<Told>,
   { progress, sink }: { readonly progress?: ProgressBar; readonly sink?: ContentSink },

@@ -54,5 +54,5 @@ export async function removeTask(id: string, flags: StatFlags, io: CommandIo): P
   return 0;
 }
 
-/** Hosts that do not answer are waited for. */
+/** Long, because hosts that do not answer are waited for. */
 const removeTimeoutMs = 60_000;

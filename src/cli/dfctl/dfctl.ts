@@ -1,4 +1,7 @@
-/** `dfctl`: what the dfdaemon of this node stores, preheating by a scheduler, and what the manager knows of nodes and of the past. Object first, then the verb. */
+/**
+ * `dfctl`: shows what this node's dfdaemon stores, preheats through a scheduler, and shows what the manager knows of nodes and of
+ * the past. The object comes first, then the verb.
+ */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
 import { version } from '../../core/version.ts';

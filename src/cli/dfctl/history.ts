@@ -1,4 +1,4 @@
-/** `dfctl traffic`, `dfctl distribution` and `dfctl report`: what the manager remembers of who got how much. */
+/** `dfctl traffic`, `dfctl distribution` and `dfctl report`: the manager's records of who got how much. */
 import type { Command as Parser } from 'commander';
 import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
@@ -37,7 +37,7 @@ interface DistributionFlags extends TimeFlags {
 
 type Run = (work: () => Promise<number>) => void;
 
-/** A line has 80 columns; what is named last gets what is left. */
+/** A line has 80 columns; the name in the last column gets the rest. */
 const nameColumns = 24;
 const urlColumns = 34;
 

@@ -10,7 +10,7 @@ import { requireTaskId } from '../dfcache/flags.ts';
 import { ago, type Flags } from './task.ts';
 import { textTable } from './text-table.ts';
 
-/** Hosts that do not answer are waited for. */
+/** Long, because hosts that do not answer are waited for. */
 const removeTimeoutMs = 60_000;
 
 export function defineKept(parser: Parser, io: CommandIo, choose: (work: () => Promise<number>) => void): void {

@@ -1,4 +1,4 @@
-/** `dfctl task ls`: what is stored on this node, by name and size. */
+/** `dfctl task ls`: lists what is stored on this node, by name and size. */
 import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/units.ts';
@@ -27,12 +27,12 @@ const orders: Readonly<Record<string, (a: Row, b: Row) => number>> = {
   name: (a, b) => (a.named?.url ?? '').localeCompare(b.named?.url ?? ''),
 };
 
-/** Leading digits that identify a task on one node; every verb accepts them. */
+/** The number of leading digits that identify a task on one node; every verb accepts them. */
 const shortDigits = 12;
 const fixedColumns = 60;
 const minNameColumns = 20;
 
-/** For a terminal ids and names are shortened to its width; a script gets them whole. */
+/** On a terminal, ids and names are shortened to its width; a script gets them complete. */
 export async function listTasks(flags: ListFlags, io: CommandIo): Promise<number> {
   const order = orders[flags.sort];
   if (!order) {

@@ -1,4 +1,4 @@
-/** The verbs of `dfctl task` that look into the store of the dfdaemon: verify, export, receipts. */
+/** The verbs of `dfctl task` that read the dfdaemon's store: verify, export, receipts. */
 import { resolve } from 'node:path';
 import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
@@ -27,7 +27,7 @@ export interface ReceiptFlags extends Flags {
   readonly limit: string;
 }
 
-/** A task of 100 GiB takes minutes to read. */
+/** Reading a task of 100 GiB takes minutes. */
 const verifyTimeoutMs = 3_600_000;
 
 export async function verifyTasks(ids: readonly string[], flags: Flags, io: CommandIo): Promise<number> {
@@ -58,7 +58,7 @@ export async function exportTask(id: string, flags: ExportFlags, io: CommandIo):
   const [taskId = id] = await taskIds([id], daemon, io);
   const client = localClient(daemon);
   const { signal } = io;
-  // As with dfget: only a daemon of the same user names files for us.
+  // As with dfget, only a daemon of the same user writes files on our behalf.
   const places = flags.transferFromDfdaemon !== true && daemon.endpoint.ownerUid === process.geteuid?.();
   if (target?.kind === 'file' && places) {
     const request = ExportLocalTaskRequest.fromPartial({ taskId, outputPath: target.path, overwrite });

@@ -1,4 +1,4 @@
-/** The manager's REST API for `dfctl`: with a personal access token, which is never an argument that others could see. */
+/** The manager's REST API for `dfctl`. It is called with a personal access token, which is never a command line argument that others could see. */
 import { DragonflyError, type ErrorCode } from '../../core/errors.ts';
 import type { CommandIo } from '../../core/process/command.ts';
 
@@ -7,7 +7,7 @@ export interface ManagerFlags {
   readonly json?: boolean;
 }
 
-/** As the API tells it, of which this needs no more. */
+/** The fields of the API's answer that are used here. */
 export interface Node {
   readonly id: string;
   readonly scheduler_cluster_id: number;
@@ -182,7 +182,7 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 
 const timeoutMs = 10_000;
 const defaultManager = 'http://127.0.0.1:8080';
-/** Rows in one answer, at most. */
+/** The most rows of one answer. */
 export const everyRow = 10_000;
 
 export class ManagerApi {
@@ -190,7 +190,7 @@ export class ManagerApi {
   readonly #token: string;
   readonly #signal: AbortSignal;
 
-  /** Throws INVALID_ARGUMENT where the manager or the token is missing or makes no sense. */
+  /** Throws INVALID_ARGUMENT when the manager or the token is missing or invalid. */
   constructor({ manager }: ManagerFlags, { env, signal }: CommandIo) {
     const address = manager ?? (env['DFCTL_MANAGER'] || defaultManager);
     const text = address.includes('://') ? address : `http://${address}`;
@@ -285,7 +285,7 @@ export class ManagerApi {
     await this.#request('DELETE', `replication-rules/${id}`);
   }
 
-  /** What is told to others: where the manager's own paths are. */
+  /** The URL of a path at the manager, as it is shown to users. */
   addressOf(path: string): string {
     return new URL(path, this.#base).href;
   }
@@ -317,7 +317,7 @@ export class ManagerApi {
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
-        // The token is for this manager alone.
+        // The token must reach this manager only.
         redirect: 'error',
         signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeoutMs)]),
       });

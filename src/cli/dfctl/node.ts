@@ -97,7 +97,7 @@ async function listClusters(flags: ManagerFlags, io: CommandIo): Promise<number>
   return 0;
 }
 
-/** Fits 80 columns when names have at most 24. */
+/** Fits into 80 columns when names have at most 24. */
 export function nodeColumns(nameColumns: number): readonly Column<Node>[] {
   return [
     { heading: 'NODE', cell: ({ host_name: name, ip }) => shortened(name || ip, nameColumns) },

@@ -116,7 +116,7 @@ function registryOf(flags: PreheatFlags, io: CommandIo) {
   };
 }
 
-/** oci://registry/repository:tag, or @digest → the URL of the manifest. */
+/** Converts oci://registry/repository:tag, or @digest, to the URL of the manifest. */
 function manifestUrl(reference: string): string {
   const match = /^oci:\/\/([^/]+)\/([^@]+?)(?::([\w.-]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(reference);
   if (!match) throw invalid(`"${reference}" does not name an image`, 'Write oci://registry/repository:tag.');
@@ -143,7 +143,7 @@ function tell(
       hint: 'The lines above say where and why.',
     });
   }
-  // A scheduler of the original answers without outcomes once the preheat has begun.
+  // A scheduler of the original answers once the preheat has begun, without outcomes.
   if (outcomes.length === 0 && !json) io.stdout.write('The preheat is accepted.\n');
   return 0;
 }
@@ -166,7 +166,7 @@ function invalid(message: string, hint: string): DragonflyError {
   return new DragonflyError('INVALID_ARGUMENT', message, { hint });
 }
 
-/** Throws INVALID_ARGUMENT for a file that holds none. */
+/** Throws INVALID_ARGUMENT for a file without an identity. */
 async function ownIdentity(path: string | undefined) {
   if (path === undefined || path === '') return undefined;
   const { clientMaterial, loadIdentity } = await import('../../rpc/identity/identity-file.ts');

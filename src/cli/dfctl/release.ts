@@ -1,4 +1,4 @@
-/** `dfctl release`: versions of directories that were published, and who has which. */
+/** `dfctl release`: shows published versions of directories, and which node has which. */
 import type { Command as Parser } from 'commander';
 import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';

@@ -1,4 +1,4 @@
-/** `dfctl replication`: rules by which clusters have tags of registries, and what each cluster has proven. */
+/** `dfctl replication`: the rules by which clusters keep tags of registries, and what each cluster has proven to hold. */
 import type { Command as Parser } from 'commander';
 import { DragonflyError } from '../../core/errors.ts';
 import type { CommandIo } from '../../core/process/command.ts';
@@ -188,7 +188,7 @@ const tagColumns: readonly Column<{
   },
 ];
 
-/** Of all clusters together. */
+/** The sum over all clusters. */
 function provenText(clusters: readonly ClusterCounts[]): string {
   const all = clusters.reduce(
     (sum, { proven, copied, running, waiting, failed }) => sum + proven + copied + running + waiting + failed,

@@ -1,11 +1,11 @@
-/** Task ids as people type them: whole, or the first digits of one that is stored on this node. */
+/** Task ids as people type them: complete, or the first digits of one that is stored on this node. */
 import { DragonflyError } from '../../core/errors.ts';
 import { isTaskId } from '../../core/ids.ts';
 import type { DaemonClient } from '../dfget/download.ts';
 
 const minDigits = 4;
 
-/** Throws INVALID_ARGUMENT for what is no task id or fits several tasks, NOT_FOUND when none begins so. */
+/** Throws INVALID_ARGUMENT for a text that is no task id or fits several tasks, NOT_FOUND when no task begins like this. */
 export async function wholeTaskIds(
   texts: readonly string[],
   client: DaemonClient,

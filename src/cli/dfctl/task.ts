@@ -42,7 +42,7 @@ export async function showTask(id: string, flags: Flags, io: CommandIo): Promise
   });
 }
 
-/** Removes all that can be removed; the first failure is the result. */
+/** Removes every task that can be removed; the first failure is the result. */
 export async function removeTasks(ids: readonly string[], flags: Flags, io: CommandIo): Promise<number> {
   return withDaemon(flags, io, async (client) => {
     let failure: DragonflyError | undefined;
@@ -70,7 +70,7 @@ async function withDaemon(
   return await work(createClient(DfdaemonDownloadDefinition, daemon.channels, daemon.endpoint.address));
 }
 
-/** The scheduler's knowledge is an extra: without it the local part is still worth showing. */
+/** The scheduler's knowledge is an extra: if it cannot be had, the local part is still shown. */
 async function schedulersView(
   client: DaemonClient,
   taskId: string,

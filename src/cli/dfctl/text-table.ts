@@ -1,4 +1,4 @@
-/** Columns for people: headings, padded cells, two spaces between; numbers are right-aligned by the caller's wish. */
+/** Tables for people: headings and padded cells, separated by two spaces; a column may be right-aligned. */
 export interface Column<T> {
   readonly heading: string;
   readonly cell: (row: T) => string;
@@ -13,7 +13,7 @@ export function textTable<T>(rows: readonly T[], columns: readonly Column<T>[]):
   return cells.map((line) => `${line.map(pad).join('  ').trimEnd()}\n`).join('');
 }
 
-/** Shortens the text to `columns` by leaving out its middle: the host and the end of a URL identify it best. */
+/** Shortens the text to `columns` by leaving out its middle, because the host and the end of a URL identify it best. */
 export function shortened(text: string, columns: number): string {
   if (text.length <= columns) return text;
   const head = Math.ceil((columns - 1) / 2);

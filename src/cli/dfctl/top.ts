@@ -1,4 +1,4 @@
-/** `dfctl top`: the busiest nodes and what wants attention, drawn anew every two seconds; one frame where nobody looks on. */
+/** `dfctl top`: the busiest nodes and what needs attention, redrawn every two seconds; a single frame when the output is not a terminal. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandIo } from '../../core/process/command.ts';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -37,7 +37,7 @@ export async function runTop(flags: ManagerFlags, io: CommandIo): Promise<number
     try {
       last = await read(api);
     } catch (error) {
-      // What was known stays on the screen while the manager is away.
+      // The last known state stays on the screen while the manager is away.
       trouble = `${toDragonflyError(error).message}\n`;
     }
   }

@@ -21,7 +21,7 @@ import { withOwnCredentials } from './own-credentials.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { receiptJson, receiptText } from '../receipt-text.ts';
 
-/** @param openOrigins how to read origins without a daemon; without it there is no way around a missing daemon. */
+/** @param openOrigins how to read origins without a daemon; when absent, a missing daemon is an error. */
 export function createDfget(openOrigins?: OpenOrigins): Command {
   return async (argv, io) => {
     const parsed = parseDfgetOptions(argv, io);
@@ -44,7 +44,7 @@ export function createDfget(openOrigins?: OpenOrigins): Command {
 
 export const runDfget: Command = createDfget();
 
-/** The daemon is there but cannot do its work: the origin still can. What the daemon says of the origin is final. */
+/** With these errors the daemon is there but cannot work, while the origin may still be readable. The daemon's errors about the origin are final. */
 const illDaemon: ReadonlySet<ErrorCode> = new Set(['DAEMON_UNREACHABLE', 'UNAVAILABLE', 'INTERNAL', 'STORAGE']);
 
 interface DfgetRunOptions {
@@ -78,7 +78,7 @@ class DfgetRun {
       const { disableBackToSource } = this.#options;
       if (disableBackToSource || !this.#openOrigins || !illDaemon.has(failure.code) || this.#signal.aborted)
         throw failure;
-      if (this.#streamed) throw failure; // bytes have gone to standard output: nothing can take them back
+      if (this.#streamed) throw failure; // bytes have gone to standard output and cannot be taken back
       this.#io.stderr.write(`dfget: ${failure.message}\ndfget: downloading from the origin instead, without P2P\n`);
       await using origins = await this.#openOrigins();
       await this.#byOrigin(origins);
@@ -94,12 +94,12 @@ class DfgetRun {
     await requireDaemon(channels, endpoint, this.#signal);
     const client = createClient(DfdaemonDownloadDefinition, channels, endpoint.address);
     const { range, transfer } = this.#options;
-    // Only a daemon of the same user may name paths for us: it can neither write less nor more than we could.
+    // Only a daemon of the same user may write to paths for us, because its rights are exactly ours.
     const places = !transfer && !range && endpoint.ownerUid === process.geteuid?.();
     const { listByDaemon } = await import('./directory.ts');
     await this.#all(listByDaemon(client, this.#options), async (file, path) => {
       const target = places && path !== undefined ? await outputTarget(path, this.#options.overwrite) : undefined;
-      // A device or FIFO may be one of this process only, as /dev/fd/3 is.
+      // A device or FIFO, such as /dev/fd/3, may belong to this process only.
       if (target?.kind === 'file') return downloadInPlace(client, target.path, file);
       await using sink = await this.#sink(path);
       return await downloadToSink(client, sink, file);
@@ -125,7 +125,7 @@ class DfgetRun {
     return StreamSink.toSpecial(path, { digest, onFirstByte, signal: this.#signal });
   }
 
-  /** One file, or all below a directory. */
+  /** Downloads one file, or all files below a directory. */
   async #all(list: ListDirectory, downloadOne: DownloadOne): Promise<void> {
     const { url, recursive, output } = this.#options;
     if (!recursive) return this.#one(url, output, downloadOne);
@@ -170,8 +170,8 @@ class DfgetRun {
 }
 
 /**
- * Ctrl-C and the deadline end streams with various errors; the user sees one message.
- * @param timeoutMs that is over; undefined before.
+ * Ctrl-C and the deadline end streams with various errors; the user sees one message. @param timeoutMs the expired
+ * deadline; undefined when none has expired.
  */
 function explained(error: unknown, io: CommandIo, timeoutMs: number | undefined): unknown {
   if (io.signal.aborted) return new DragonflyError('CANCELLED', 'the download was cancelled', { cause: error });

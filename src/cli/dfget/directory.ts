@@ -1,4 +1,4 @@
-/** `dfget --recursive`: lists a directory at the origin and downloads its files, some at a time. */
+/** `dfget --recursive`: lists a directory at the origin and downloads its files, several at a time. */
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, matchesGlob } from 'node:path';
@@ -13,12 +13,12 @@ export type ListDirectory = (url: string, signal: AbortSignal) => Promise<readon
 
 export interface RemoteFile {
   readonly url: string;
-  /** Below the directory that was asked for, without `..`. */
+  /** Relative to the requested directory, without `..`. */
   readonly path: string;
   readonly contentLengthBytes: number;
 }
 
-/** Files below the URL that pass the filters. Throws RESOURCE_EXHAUSTED when they are more than allowed. */
+/** Files below the URL that match the filters. Throws RESOURCE_EXHAUSTED when there are more than allowed. */
 export async function filesBelow(
   root: string,
   list: ListDirectory,
@@ -51,7 +51,7 @@ export async function filesBelow(
   return files;
 }
 
-/** Runs the downloads, a bounded number at a time; the first failure stops the others. */
+/** Runs the downloads, a limited number at a time; the first failure stops the others. */
 export async function eachFile(
   files: readonly RemoteFile[],
   { directory, concurrency, signal }: { directory: string; concurrency: number; signal: AbortSignal },
@@ -72,7 +72,7 @@ export async function eachFile(
     try {
       await worker();
     } catch (error) {
-      failed.abort(error); // the reason of all that follow
+      failed.abort(error); // the reason for all later failures
       throw error;
     }
   });
@@ -110,7 +110,7 @@ export function listByOrigin(origins: Origins, options: DfgetOptions): ListDirec
   };
 }
 
-/** A large bucket takes many requests to the object storage. */
+/** Listing a large bucket takes many requests to the object store. */
 const listTimeoutMs = 600_000;
 
 function relativePath(root: string, url: string): string {
@@ -127,7 +127,7 @@ function relativePath(root: string, url: string): string {
   });
 }
 
-/** A file, a directory, or a pattern of `*`, `?`, `**` and braces. */
+/** Matches a file, a directory, or a pattern of `*`, `?`, `**` and braces. */
 function isIncluded(path: string, include: string): boolean {
   const plain = include.replace(/\/$/, '');
   return path === plain || path.startsWith(`${plain}/`) || matchesGlob(path, include);

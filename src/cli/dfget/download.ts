@@ -33,7 +33,7 @@ export interface FileResult {
   readonly receipt: Receipt | undefined;
 }
 
-/** The daemon writes the file by itself: a hard link, a reflink or a copy of its own. */
+/** The daemon writes the file itself: as a hard link, a reflink or a copy. */
 export async function downloadInPlace(client: DaemonClient, path: string, download: FileDownload): Promise<FileResult> {
   const before = lstatSync(path, { throwIfNoEntry: false });
   const result = await follow(client, download, { outputPath: path }, async () => {}).catch(async (error: unknown) => {
@@ -50,7 +50,7 @@ export async function downloadInPlace(client: DaemonClient, path: string, downlo
   });
 }
 
-/** A daemon of the original places the file before it has compared the content, and leaves it when that was wrong. */
+/** A daemon of the original places the file before it verifies the content, and leaves it there when it is corrupt. */
 async function removeNew(path: string, before: Stats | undefined): Promise<void> {
   const now = lstatSync(path, { throwIfNoEntry: false });
   if (!now?.isFile() || (now.ino === before?.ino && now.mtimeMs === before.mtimeMs)) return;
@@ -58,8 +58,8 @@ async function removeNew(path: string, before: Stats | undefined): Promise<void>
 }
 
 /**
- * What came from the daemon's store was right once: the file is read again, a second or less per GiB. What has just come
- * was hashed on its way.
+ * Content from the daemon's store was verified when it arrived, perhaps long ago, so the file is read again: a second
+ * or less per GiB. Content that has just arrived was hashed on its way.
  */
 async function requirePlacedDigest(path: string, { receipt }: FileResult, { options }: FileDownload): Promise<void> {
   const { digest } = options;
@@ -72,7 +72,7 @@ async function requirePlacedDigest(path: string, { receipt }: FileResult, { opti
   }
 }
 
-/** The daemon sends the bytes, this process writes them. */
+/** The daemon sends the bytes, and this process writes them. */
 export async function downloadToSink(
   client: DaemonClient,
   sink: ContentSink,
@@ -111,7 +111,7 @@ interface Wanted {
   readonly length: number;
 }
 
-/** Reads the answers of the daemon to their end. */
+/** Reads the daemon's answers to their end. */
 async function follow(
   client: DaemonClient,
   download: FileDownload,
@@ -172,7 +172,7 @@ function downloadMessage(url: string, options: DfgetOptions): Partial<Download> 
     url,
     requestHeader: { ...options.header },
     filteredQueryParams: [...options.filteredQueryParams],
-    priority: options.priority as Download['priority'], // 0 to 6, as the flag was checked to be
+    priority: options.priority as Download['priority'], // the flag was checked to be 0 to 6
     overwrite: options.overwrite,
     forceHardLink: options.forceHardLink,
     disableBackToSource: options.disableBackToSource,
@@ -192,7 +192,7 @@ function downloadMessage(url: string, options: DfgetOptions): Partial<Download> 
   };
 }
 
-/** Without a daemon: one stream from the origin. */
+/** Without a daemon: reads the origin as a single stream. */
 export async function downloadFromOrigin(
   origins: Origins,
   sink: ContentSink,
@@ -216,7 +216,7 @@ export async function downloadFromOrigin(
   const pace = new RateLimiter(options.rateLimit ?? Infinity);
   await body.readTo(async (block) => {
     await pace.acquire(block.length, signal);
-    // An origin without ranges sends everything; only the wanted part is kept.
+    // An origin without ranges sends everything; only the requested part is kept.
     const [start, stop] = [Math.max(position, first), Math.min(position + block.length, end)];
     if (stop > start) {
       await sink.write(originalOffset ? start : start - first, block.subarray(start - position, stop - position));

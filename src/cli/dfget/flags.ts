@@ -1,11 +1,11 @@
-/** The flags of dfget: those of both generations of the original, with the environment variables that stand for them. */
+/** The flags of dfget: those of both generations of the original, with their environment variables. */
 
 export interface Flag {
   readonly flags: string;
   readonly text: string;
   readonly env?: string;
   readonly repeat?: boolean;
-  /** Another name for a flag above it; kept out of the help. */
+  /** Another name for a flag above; hidden in the help. */
   readonly alias?: boolean;
 }
 
@@ -114,7 +114,7 @@ export const flagTable: readonly Flag[] = [
     });
     return [flag('revision', 'name'), flag('token', 'token'), flag('base-url', 'url')];
   }),
-  // Accepted so that existing scripts go on working: logs and directories are the daemon's business.
+  // Accepted so that existing scripts keep working: logs and directories are up to the daemon.
   ...['-l, --log-level <level>', '--console', '--verbose', '--config <file>', '--service-name <name>'].map(ignored),
   ...['--workhome <dir>', '--logdir <dir>', '--datadir <dir>', '--cachedir <dir>', '--pprof-port <port>'].map(ignored),
   ignored('--jaeger <url>'),

@@ -1,4 +1,4 @@
-/** The command line of dfget: flags of both generations of the original, their environment variables, and the checks. */
+/** The command line of dfget: flags of both generations of the original, their environment variables, and validation. */
 import { resolve } from 'node:path';
 import { Command as Parser, CommanderError, Option } from 'commander';
 import { parseRangeHeader } from '../../core/byte-range.ts';
@@ -48,14 +48,14 @@ export interface RecursiveOptions {
   readonly includes: readonly string[];
   readonly accept: Pattern | undefined;
   readonly reject: Pattern | undefined;
-  /** Directories below the first that are entered; 0 for all. */
+  /** How many levels of subdirectories are entered; 0 for all. */
   readonly level: number;
   readonly listOnly: boolean;
   readonly maxFiles: number;
   readonly maxConcurrentRequests: number;
 }
 
-/** Undefined when help or the version was asked for and printed. Throws INVALID_ARGUMENT, UNSUPPORTED. */
+/** Undefined when help or the version was requested and printed. Throws INVALID_ARGUMENT, UNSUPPORTED. */
 export function parseDfgetOptions(argv: readonly string[], io: CommandIo): DfgetOptions | undefined {
   const parser = new Parser('dfget')
     .description('Downloads a file through the dfdaemon of this node, from its neighbours first.')
@@ -81,7 +81,7 @@ export function parseDfgetOptions(argv: readonly string[], io: CommandIo): Dfget
   return optionsOf(new Values(values), parser.args);
 }
 
-/** The receipt format needs an equals sign; the word after a bare --receipt is the URL. */
+/** The receipt format needs an equals sign, because the word after a bare --receipt is the URL. */
 function withFormat(argument: string): string {
   return argument === '--receipt' ? '--receipt=text' : argument;
 }
@@ -101,7 +101,7 @@ function withEnvironment(parser: Parser, env: CommandIo['env']): Record<string, 
   return values;
 }
 
-/** Typed access to what the command line gave. */
+/** Typed access to the values of the command line. */
 class Values {
   readonly #values: Readonly<Record<string, unknown>>;
 
@@ -205,7 +205,7 @@ function optionsOf(values: Values, args: readonly string[]): DfgetOptions {
   };
 }
 
-/** Opened by name they would lose what the shell has made of them: an appended file, a socket, somebody else's terminal. */
+/** Opening these by name would lose what the shell has set up: an appended file, a socket, another user's terminal. */
 const standardOutputs: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']);
 
 function recursiveOptions(values: Values): RecursiveOptions | undefined {

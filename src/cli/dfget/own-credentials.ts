@@ -1,4 +1,4 @@
-/** What the caller of dfget has of credentials for an object store, found as the SDKs of that store do; flags come first. */
+/** Credentials for an object store that dfget's caller has, found in the places where that store's SDKs look; flags come first. */
 import type { CommandIo } from '../../core/process/command.ts';
 import type { DfgetOptions } from './options.ts';
 
@@ -12,7 +12,7 @@ export async function withOwnCredentials(
   const scheme = stores.exec(options.url)?.[1];
   const given = options.objectStorage ?? {};
   if (scheme === undefined || bringsCredentials(options, given)) return options;
-  // Loaded for these URLs only: with what they need it is half of the time that an ordinary download takes to begin.
+  // Loaded only for these URLs, because it takes half of the time that an ordinary download needs to begin.
   const { credentialFinder } = await import('../../core/credentials/own-credentials.ts');
   const { OutboundProxies, withProxyEnvironment } = await import('../../core/net/outbound-proxy.ts');
   const proxies = new OutboundProxies(withProxyEnvironment(noProxies, env));

@@ -1,9 +1,9 @@
-/** One line on a terminal: bytes, share, rate, time left. Silent elsewhere. */
+/** One line on a terminal: bytes, share, rate, time left. Prints nothing when the output is not a terminal. */
 import type { CommandIo } from '../../core/process/command.ts';
 import { formatBytes, formatDurationMs } from '../../core/units.ts';
 
 const redrawIntervalMs = 100;
-/** The rate shown is that of the last few seconds. */
+/** The rate is averaged over the last few seconds. */
 const rateWindowMs = 3000;
 const maxBarColumns = 40;
 
@@ -25,7 +25,7 @@ export class ProgressBar implements Disposable {
     this.#label = label;
   }
 
-  /** More bytes are expected; undefined when their number is not known. */
+  /** Adds to the expected bytes; undefined when their number is unknown. */
   expect(bytes: number | undefined): void {
     if (bytes !== undefined) this.#totalBytes = (this.#totalBytes ?? 0) + bytes;
   }

@@ -1,4 +1,4 @@
-/** `dfstore cp`: the words of other tools for import and export. */
+/** `dfstore cp`: import and export under the name that other tools use. */
 import type { CommandIo } from '../../core/process/command.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { isObjectUrl } from './storage-flags.ts';

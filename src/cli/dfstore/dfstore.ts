@@ -1,6 +1,7 @@
 /**
- * `dfstore import | export | stat | rm | cp`: content in the cluster that belongs to an object of a store. Flags and environment variables of `import`
- * and `export` are those of the original; the others, and how an import is written, are this implementation's.
+ * `dfstore import | export | stat | rm | cp`: content in the cluster that belongs to an object of a store. The flags
+ * and environment variables of `import` and `export` are those of the original; the other sub-commands, and the write
+ * modes, exist only in this implementation.
  */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';

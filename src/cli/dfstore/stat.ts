@@ -59,5 +59,5 @@ export async function removeObject(text: string, flags: RemoveFlags, io: Command
   return 0;
 }
 
-/** Hosts that do not answer are waited for. */
+/** Long, because hosts that do not answer are waited for. */
 const removeTimeoutMs = 60_000;

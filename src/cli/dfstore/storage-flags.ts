@@ -1,4 +1,4 @@
-/** How an object store is reached, as the flags of dfstore say it. */
+/** The flags of dfstore that say how to reach an object store. */
 import { ObjectStorage } from '../../../gen/common/v2/common.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { persistentTaskId } from '../../core/ids.ts';
@@ -30,7 +30,7 @@ export function withStorage(verb: Verb): Verb {
     .flag('--storage-predefined-acl <name>', 'without effect: objects have the rights that their bucket gives them');
 }
 
-/** A persistent task by its name. */
+/** The name of a persistent task. */
 export interface ObjectName {
   readonly url: string;
   readonly objectStorage: ObjectStorage;
@@ -59,7 +59,7 @@ export function objectName(url: string, flags: StorageFlags): ObjectName {
     ...given('credentialPath', flags.storageCredentialPath),
     ...((unverified === true || unverified === 'true') && { insecureSkipVerify: true }),
   });
-  const { href } = new URL(url); // as the original writes it
+  const { href } = new URL(url); // normalised like in the original
   return { url: href, objectStorage, taskId: persistentTaskId({ url: href, region, endpoint }) };
 }
 

@@ -28,7 +28,7 @@ export interface StoreExportFlags extends StorageFlags, PlaceFlags {
   readonly timeout?: string;
 }
 
-/** As long as the original gives an import, and an export. */
+/** The original's time limits for an import and an export. */
 const [importTimeout, exportTimeout] = ['30m', '2h'];
 const ways = ['through', 'back', 'replicas'];
 

@@ -1,4 +1,4 @@
-/** What `dragonfly doctor` looks at on this node and around it. Every check is bounded in time and changes nothing. */
+/** The checks of `dragonfly doctor` on this node and around it. Every check is bounded in time and changes nothing. */
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { request } from 'node:http';
@@ -13,7 +13,7 @@ import { identityPath, type Identity } from '../../rpc/identity/identity-file.ts
 import { ListSchedulersRequest, ManagerDefinition, SourceType } from '../../../gen/manager/v2/manager.ts';
 
 export interface Finding {
-  /** What was looked at: `disk`, `scheduler`, … */
+  /** What the check is about: `disk`, `scheduler`, … */
   readonly subject: string;
   readonly state: 'ok' | 'warning' | 'failure' | 'unchecked';
   /** One sentence. */
@@ -21,7 +21,7 @@ export interface Finding {
   readonly hint?: string | undefined;
 }
 
-/** The part of the daemon's configuration that the doctor reads; the entry point brings the loader. */
+/** The part of the daemon's configuration that the doctor reads; the entry point provides the loader. */
 export interface NodeConfig {
   readonly dataDir: string;
   readonly workHome: string;
@@ -150,11 +150,11 @@ export function checkDisk({ dataDir, storage }: NodeConfig): Finding[] {
 
 export interface Around {
   readonly findings: readonly Finding[];
-  /** Schedulers that answered. */
+  /** The schedulers that answered. */
   readonly schedulers: readonly string[];
 }
 
-/** The manager and the schedulers it names, each by a call of its own. */
+/** Checks the manager and the schedulers it names, each by a call of its own. */
 export async function checkServices(config: NodeConfig, channels: Channels, signal: AbortSignal): Promise<Around> {
   const findings: Finding[] = [];
   const addresses = new Set(config.scheduler.netAddrs.map(({ addr }) => addr));
@@ -209,7 +209,7 @@ export async function checkServices(config: NodeConfig, channels: Channels, sign
   return { findings, schedulers };
 }
 
-/** Whether a scheduler has accepted this node, as its own daemon reports. */
+/** Checks whether a scheduler has accepted this node, as its own daemon reports. */
 export async function checkAnnounced({ health }: NodeConfig, signal: AbortSignal): Promise<Finding> {
   const port = typeof health.tcpListen.port === 'number' ? health.tcpListen.port : health.tcpListen.port.start;
   if (port === 0) return unchecked('announced', 'the health port is not fixed, so the dfdaemon cannot be asked');
@@ -233,7 +233,7 @@ export async function checkAnnounced({ health }: NodeConfig, signal: AbortSignal
   );
 }
 
-/** @param urls HTTP servers whose Date header serves as the reference clock; the first that answers counts. */
+/** @param urls HTTP servers whose Date header serves as the reference clock; the first that answers is used. */
 export async function checkClock(urls: readonly string[], signal: AbortSignal): Promise<Finding> {
   for (const url of urls) {
     const answer = await timed(() => httpGet(url, 'HEAD', signal));
@@ -248,7 +248,7 @@ export async function checkClock(urls: readonly string[], signal: AbortSignal): 
   return unchecked('clock', 'nothing that tells the time was reachable');
 }
 
-/** The certificate issued by the manager is renewed long before it expires, so a short remaining life means that renewal fails. */
+/** The manager's certificate is renewed long before it expires, so a short remaining lifetime means that renewal fails. */
 function checkIssued({ certificate }: Identity): Finding {
   const [fromMs, untilMs] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
   const text = `the one of this node is valid until ${certificate.validToDate.toISOString()}`;
@@ -260,7 +260,7 @@ function checkIssued({ certificate }: Identity): Finding {
   );
 }
 
-/** @param identity issued by the manager, when there is one. */
+/** @param identity issued by the manager, if there is one. */
 export function checkCertificates(config: NodeConfig, identity: Identity | undefined): Finding[] {
   if (config.security.autoIssueCert) {
     if (identity) return [checkIssued(identity)];
@@ -343,7 +343,7 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; costMs: num
   }
 }
 
-/** An address to connect to for one that was listened on. */
+/** An address to connect to, for a given listen address. */
 function reachable(listen: string): string {
   return listen === '' || listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen;
 }

@@ -1,4 +1,4 @@
-/** `dragonfly doctor [URL]`: is this node well, and why did a download not come from other nodes? */
+/** `dragonfly doctor [URL]`: checks whether this node works, and explains why a download did not come from other nodes. */
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -25,7 +25,7 @@ import { explainUrl } from './url.ts';
 import { checkWiring } from './wiring.ts';
 import { usageError } from '../../core/usage-error.ts';
 
-/** Reads the configuration file of a dfdaemon as the dfdaemon does. */
+/** Reads a dfdaemon's configuration file in the way the dfdaemon does. */
 export type LoadNodeConfig = (
   path: string,
   options: { readonly optional: boolean },
@@ -42,7 +42,7 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** Exit code 0 when nothing failed, 1 otherwise. */
+/** The exit code is 0 when nothing failed, 1 otherwise. */
 export function createDoctor(loadConfig: LoadNodeConfig): Command {
   return async (argv, io) => {
     const given = parse(argv, io);

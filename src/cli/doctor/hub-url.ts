@@ -1,4 +1,4 @@
-/** A file of a model hub: what the hub says of it to this user by way of the door, and so which task it is. */
+/** A file of a model hub: asks the hub through this node's door, on behalf of this user, which task the file is. */
 import { request } from 'undici';
 import { parseUrl, taskId } from '../../core/ids.ts';
 import { formatBytes } from '../../core/units.ts';
@@ -13,13 +13,13 @@ export interface HubFileOptions {
 
 export interface HubFileExplained {
   readonly findings: readonly Finding[];
-  /** Undefined where the file has no name by which nodes share it, or the hub does not tell. */
+  /** Undefined when the hub reports no digest by which nodes could share the file. */
   readonly taskId: string | undefined;
 }
 
 const askTimeoutMs = 15_000;
 
-/** Undefined for a URL that is no file of the configured hub. */
+/** Undefined for a URL that is not a file of the configured hub. */
 export async function explainHubFile({
   url,
   config,
@@ -50,7 +50,7 @@ export async function explainHubFile({
   }
 }
 
-/** `hf://owner/name/file`, a file's page at the hub, or its address at a door. */
+/** Accepts `hf://owner/name/file`, a file's page at the hub, or its address at a door. */
 function pathAtHub(text: string, endpoint: string): string | undefined {
   const [, kind = '', repository, revision = 'main', file] =
     /^hf:\/\/(datasets\/|spaces\/|models\/)?([^/@]+\/[^/@]+)(?:@([^/]+))?\/(.+)$/.exec(text) ?? [];

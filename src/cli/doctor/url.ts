@@ -1,4 +1,4 @@
-/** Why a download of one URL did or did not come from other nodes. */
+/** Explains why a download of one URL did or did not come from other nodes. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toDragonflyError } from '../../core/errors.ts';
@@ -101,7 +101,7 @@ interface StoredReceipt {
   readonly parents: readonly { readonly bytes: number }[];
 }
 
-/** The last download of this task on this node, from the log of receipts. */
+/** The last download of this task on this node, from the receipt log. */
 function lastReceipt({ dataDir }: NodeConfig, id: string): Finding {
   const file = join(dataDir, 'receipts.jsonl');
   let lines: string[];

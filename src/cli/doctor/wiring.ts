@@ -1,13 +1,13 @@
-/** Which container engines of this node pull through the proxy: read from their own configuration files. */
+/** Finds out from their configuration files which container engines of this node pull through the proxy. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ok, unchecked, warning, type Finding } from './checks.ts';
 
 interface Engine {
   readonly name: string;
-  /** One of these exists where the engine is installed. */
+  /** Paths of which one exists when the engine is installed. */
   readonly signs: readonly string[];
-  /** Where the engine reads of mirrors and proxies; patterns of fs.glob. */
+  /** Files in which the engine configures mirrors and proxies; patterns of fs.glob. */
   readonly files: readonly string[];
 }
 
@@ -40,9 +40,9 @@ const engines: readonly Engine[] = [
 
 export interface Wiring {
   readonly proxyPort: number;
-  /** The daemon ends the TLS of some hosts, so that it sees what is asked for. */
+  /** True when the daemon decrypts the TLS of some hosts, so that it sees the requests. */
   readonly intercepts: boolean;
-  /** Root of the node's file system; not `/` inside a container. */
+  /** Root of the node's file system; inside a container it is not `/`. */
   readonly root: string;
 }
 
@@ -70,18 +70,18 @@ export function checkWiring({ proxyPort, intercepts, root }: Wiring): Finding[] 
   });
 }
 
-/** The file makes the daemon the engine's proxy and no registry's mirror. */
+/** True when the file makes the daemon the engine's proxy, but not a mirror of a registry. */
 function onlyTunnels(file: string): boolean {
   const text = readFileSync(file, 'utf8').replace(/^\s*#.*$/gm, '');
   return /https[-_]proxy/i.test(text) && !/registry-mirrors|\[host\./.test(text);
 }
 
-/** A local address with the proxy's port, in a line that is no comment. */
+/** True for a local address with the proxy's port in a line that is not a comment. */
 function namesProxy(file: string, port: number): boolean {
   try {
     const text = readFileSync(file, 'utf8').replace(/^\s*#.*$/gm, '');
     return new RegExp(`(?:127\\.0\\.0\\.1|localhost|\\[::1\\]):${port}\\b`).test(text);
   } catch {
-    return false; // unreadable for this user, or removed in the meantime
+    return false; // this user may not read it, or it was removed in the meantime
   }
 }

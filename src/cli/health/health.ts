@@ -1,6 +1,6 @@
 /**
- * `health`: asks a gRPC server whether it serves. Flags, outcomes and exit codes are those of `grpc_health_probe`, and it answers
- * to that name, so that probes which are written for it work where the executable is the only program.
+ * `health`: asks a gRPC server whether it serves. Flags, outcomes and exit codes are those of `grpc_health_probe`, and
+ * it also runs under that name, so that probes written for it work in an image that contains only this executable.
  */
 import { readFile } from 'node:fs/promises';
 import { Client, Metadata, credentials, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';

@@ -1,6 +1,6 @@
 /**
- * The cache of Hugging Face clients: `models--owner--name/blobs` has the contents, each by its ETag; `snapshots/<commit>` the
- * files of a commit, as links to them; `refs` what a branch or tag was.
+ * The cache of Hugging Face clients: `models--owner--name/blobs` holds the contents, each named by its ETag;
+ * `snapshots/<commit>` holds the files of a commit as links to them; `refs` holds the commit of a branch or tag.
  */
 import { lstatSync } from 'node:fs';
 import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import type { RepositoryFile } from './hub-repository.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** As `huggingface_hub` finds it. */
+/** Determined in the same way as by `huggingface_hub`. */
 export function cacheDirectory(env: Environment): string {
   const home = env['HF_HOME'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'huggingface');
   return resolve(env['HF_HUB_CACHE'] || join(home, 'hub'));
@@ -25,13 +25,13 @@ export class HubCache {
     this.#directory = resolve(cache, `${type}s--${name.replaceAll('/', '--')}`);
   }
 
-  /** Contents get their names when they are whole. */
+  /** A file gets its final name only when it is complete. */
   has({ etag, lengthBytes }: RepositoryFile): boolean {
     const stat = lstatSync(this.#blob(etag), { throwIfNoEntry: false });
     return stat?.isFile() === true && stat.size === lengthBytes;
   }
 
-  /** Where its content belongs; nothing is there then. */
+  /** The path for its content, at which nothing exists when this resolves. */
   async pathFor({ etag }: RepositoryFile): Promise<string> {
     const path = this.#blob(etag);
     await mkdir(dirname(path), { recursive: true });

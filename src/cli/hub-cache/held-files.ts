@@ -1,4 +1,4 @@
-/** Files of a repository as the dfdaemon holds them, put where they are wanted: by the daemon, which can link, or else by this process. */
+/** Places files of a repository where they are wanted: the daemon links what it holds, otherwise this process downloads them. */
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
@@ -23,17 +23,17 @@ export class HeldFiles {
     this.#options = options;
   }
 
-  /** @param path where nothing is. Throws what the hub or the daemon say, DIGEST_MISMATCH, OUTPUT. */
+  /** @param path at which nothing exists. Throws the errors of the hub and the daemon, DIGEST_MISMATCH, OUTPUT. */
   async place(file: RepositoryFile, commit: string, path: string): Promise<void> {
     const { repository } = this.#options;
     if (file.lengthBytes === 0) return this.#write(file, await repository.open(file.path, commit), path);
-    // Also what is held is asked for: the hub says whether this caller may have it.
+    // Even held content is requested, because the hub decides whether this caller may have it.
     await pipeline(await repository.open(file.path, commit), toNowhere());
     if (await this.#linked(file, path)) return;
     await this.#write(file, await repository.open(file.path, commit), path);
   }
 
-  /** False where the daemon may not, cannot, or sees another file system. */
+  /** False when the daemon may not or cannot do it, or has another file system. */
   async #linked({ etag, isLarge, lengthBytes }: RepositoryFile, path: string): Promise<boolean> {
     const { local, signal } = this.#options;
     const name = `dragonfly:${isLarge ? 'sha256' : 'git-blob'}:${etag}`;

@@ -85,13 +85,13 @@ async function fill(name: string, flags: HubCacheFlags, io: CommandIo): Promise<
   return 0;
 }
 
-/** Several at a time; the first failure ends it when those under way have ended. */
+/** Several at a time. After the first failure no more are started, and it is thrown when the running ones have ended. */
 async function each(
   files: readonly RepositoryFile[],
   atOnce: number,
   work: (file: RepositoryFile) => Promise<void>,
 ): Promise<void> {
-  // Of equal files one is fetched.
+  // Of equal files only one is fetched.
   const waiting = new Map(files.map((file) => [file.etag, file])).values();
   const failures: unknown[] = [];
   const worker = async (): Promise<void> => {

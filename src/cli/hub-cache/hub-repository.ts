@@ -1,4 +1,4 @@
-/** What the hub says of a repository, and its files, by way of a node's door. */
+/** What the hub reports of a repository, and its files, read through a node's door. */
 import type { Readable } from 'node:stream';
 import { request } from 'undici';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { DragonflyError } from '../../core/errors.ts';
 export interface RepositoryFile {
   readonly path: string;
   readonly lengthBytes: number;
-  /** By which clients name it in their cache: the SHA-256 of large files, git's name of others. */
+  /** The name of the content in clients' caches: the SHA-256 of large files, git's object id of others. */
   readonly etag: string;
   readonly isLarge: boolean;
 }
@@ -42,7 +42,7 @@ export class HubRepository {
     this.#door = options.door.replace(/\/+$/, '');
   }
 
-  /** Throws SOURCE_STATUS with what the hub answers, PROTOCOL. */
+  /** Throws SOURCE_STATUS with the hub's answer, PROTOCOL. */
   async commitOf(revision: string): Promise<string> {
     const { answer } = await this.#json(`${this.#api}/revision/${encodeURIComponent(revision)}`, information);
     return answer.sha;
@@ -64,7 +64,7 @@ export class HubRepository {
     return files;
   }
 
-  /** The whole content, as the hub gives it to this caller. */
+  /** The whole content, with this caller's credentials at the hub. */
   async open(path: string, commit: string): Promise<Readable> {
     const { type, name } = this.#options;
     const kind = type === 'model' ? '' : `${type}s/`;
@@ -86,7 +86,7 @@ export class HubRepository {
 
   async #get(url: string): ReturnType<typeof request> {
     const { token, signal } = this.#options;
-    // Pages and files are the door's alone: the token goes nowhere else.
+    // Pages and files must be at the door's address, because the token must not go anywhere else.
     if (new URL(url).origin !== new URL(this.#door).origin)
       throw new DragonflyError('PROTOCOL', `a page of the listing is elsewhere: ${url}`);
     const header = token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -115,7 +115,7 @@ export class HubRepository {
   }
 }
 
-/** It becomes a path of this machine. */
+/** The name becomes a path on this machine. */
 function requireSafe(path: string): void {
   const isSafe = path.split('/').every((name) => name !== '' && name !== '.' && name !== '..' && !/[\\\0]/.test(name));
   if (isSafe) return;

@@ -1,4 +1,4 @@
-/** The little that is asked of a Kubernetes API server: lists and watches, and single objects written as their owner. */
+/** The small part of the Kubernetes API that is used: lists and watches, and single objects written with an owner. */
 import { readFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -8,7 +8,7 @@ import { DragonflyError, toDragonflyError, type ErrorCode } from '../../core/err
 
 export interface KubernetesApi {
   readonly url: URL;
-  /** Read for each request: tokens of service accounts change while they are used. */
+  /** Read for each request, because tokens of service accounts change while they are used. */
   readonly tokenFile: string | undefined;
   readonly caFile: string | undefined;
 }
@@ -38,14 +38,14 @@ const eventSchema = z.object({ type: z.string(), object: z.looseObject({ code: z
 const statusSchema = z.object({ message: z.string() });
 
 const timeoutMs = 10_000;
-/** The server ends a watch after this time; the next one goes on where it ended. */
+/** The server ends a watch after this time; the next one continues where it ended. */
 const watchSeconds = 290;
-/** Of an answer that is none of an API server, such as that of a proxy before it. */
+/** The shown length of an answer that does not come from an API server, such as an error page of a proxy. */
 const maxShownChars = 200;
 const maxAnswerBytes = 64 * 2 ** 20;
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-/** The one that is named, or that of the cluster this pod is in. */
+/** The named API server, or that of the cluster this pod runs in. */
 export function kubernetesApi(
   url: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
@@ -78,8 +78,8 @@ export async function listObjects(
 }
 
 /**
- * Until the server ends it, which it does now and then; returns the version to go on from.
- * Throws FAILED_PRECONDITION when the version is too old to go on from.
+ * Runs until the server ends the watch, which happens regularly; returns the version to continue from. Throws
+ * FAILED_PRECONDITION when the given version is too old.
  */
 export async function* watchObjects(
   api: KubernetesApi,
@@ -106,7 +106,7 @@ export async function* watchObjects(
   return last;
 }
 
-/** Fields that are named belong to this owner from now on, whoever set them before; fields it named before and no more go. */
+/** The given fields belong to this owner from now on, whoever set them before; fields that it set before and that are absent now are removed. */
 export function applyObject(
   api: KubernetesApi,
   { path, object, owner }: { path: string; object: unknown; owner: string },
@@ -116,7 +116,7 @@ export function applyObject(
   return askJson(api, path, { method: 'PATCH', query: { fieldManager: owner, force: 'true' }, body }, signal);
 }
 
-/** Throws ALREADY_EXISTS. @param path of the collection. */
+/** @param path of the collection. Throws ALREADY_EXISTS. */
 export function createObject(
   api: KubernetesApi,
   { path, object, owner }: { path: string; object: unknown; owner: string },
@@ -126,7 +126,7 @@ export function createObject(
   return askJson(api, path, { method: 'POST', query: { fieldManager: owner }, body }, signal);
 }
 
-/** A merge patch. With the resource version in it, it throws ALREADY_EXISTS when somebody else was faster. */
+/** A merge patch. If it contains the resource version, it throws ALREADY_EXISTS when someone else was faster. */
 export function patchObject(
   api: KubernetesApi,
   { path, patch }: { path: string; patch: unknown },
@@ -140,7 +140,7 @@ export async function getObject(api: KubernetesApi, path: string, signal: AbortS
   return unlessGone(askJson(api, path, {}, signal));
 }
 
-/** Whatever is below it goes, too. Not that very object any more: nothing is deleted. */
+/** Dependent objects are deleted, too. Does nothing when the object was replaced in the meantime. */
 export async function deleteObject(
   api: KubernetesApi,
   { path, uid }: { path: string; uid: string },

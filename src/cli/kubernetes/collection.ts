@@ -1,4 +1,4 @@
-/** What an API server has of one kind, as it is now. */
+/** The current objects of one kind at an API server. */
 import { z } from 'zod';
 import type { Logger } from '../../core/process/logger.ts';
 import type { KubernetesApi } from './client.ts';
@@ -7,7 +7,7 @@ import { follow } from './follow.ts';
 export interface CollectionOptions<T> {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
-  /** One that throws is left out, whatever somebody has written into it. */
+  /** An object for which this throws is left out, because anyone may have written it. */
   readonly parse: (object: unknown) => T;
   readonly onChange: () => void;
   readonly logger: Logger;
@@ -24,7 +24,7 @@ export class Collection<T> {
     this.#options = options;
   }
 
-  /** Before, what is missing is not known. */
+  /** Until it is true, missing objects may simply not have been listed yet. */
   get isListed(): boolean {
     return this.#isListed;
   }

@@ -1,4 +1,4 @@
-/** What an API server has of one kind, told from the beginning and as it changes, for as long as somebody wants to know. */
+/** Follows the objects of one kind at an API server: all of them first, then every change. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
@@ -8,13 +8,13 @@ import { listObjects, watchObjects, type KubernetesApi, type ObjectEvent } from 
 export interface Followed {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
-  /** Everything there is: at the beginning, and whenever changes may have been missed. */
+  /** Called with all objects: at the beginning, and whenever changes may have been missed. */
   readonly reset: (items: readonly unknown[]) => void;
   readonly change: (event: ObjectEvent) => void;
   readonly logger: Logger;
 }
 
-/** Never throws; ends when the signal aborts. While the API server is away, what was known stays known. */
+/** Never throws; ends when the signal aborts. While the API server is away, the known objects stay. */
 export async function follow(api: KubernetesApi, followed: Followed, signal: AbortSignal): Promise<void> {
   const { path, query = {}, reset, change, logger } = followed;
   let version: string | undefined;
@@ -35,11 +35,11 @@ export async function follow(api: KubernetesApi, followed: Followed, signal: Abo
         }
         change(next.value);
       }
-      // A server that ends every watch at once must not be asked without a pause.
+      // without a pause, a server that ends every watch at once would be flooded
       if (performance.now() - startedAtMs < shortWatchMs) await pause(shortWatchMs, signal);
     } catch (error) {
       if (signal.aborted) return;
-      // Broken off in the middle: what was missed is not known.
+      // The watch broke off, so changes may have been missed.
       version = undefined;
       const { code, message } = toDragonflyError(error);
       if (code === 'FAILED_PRECONDITION' && failures === 0) {

@@ -1,4 +1,4 @@
-/** Pods as controllers look at them. No I/O. */
+/** The fields of pods that controllers use. No I/O. */
 import { z } from 'zod';
 
 const labels = z.record(z.string(), z.string()).default({});
@@ -22,7 +22,7 @@ export const podSchema = z.object({
 });
 export type Pod = z.output<typeof podSchema>;
 
-/** The kubelet says that it is ready, and it is not on its way out. */
+/** The kubelet reports it as ready, and it is not being deleted. */
 export function isReady({ metadata, status }: Pod): boolean {
   const ready = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
   return metadata.deletionTimestamp === undefined && status.podIP !== '' && ready;

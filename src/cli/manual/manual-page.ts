@@ -1,13 +1,13 @@
-/** Manual pages for man(1), made of the help of a program. */
+/** Builds manual pages for man(1) from the help of a program. */
 import { entriesOf, firstWord, type HelpEntry, type HelpText, type NamedProgram } from '../help-text.ts';
 
 export interface PageFacts {
   readonly version: string;
-  /** Of the release, like 2026-11-30. */
+  /** The date of the release, like 2026-11-30. */
   readonly date: string;
 }
 
-/** A program and everything below it, by the words that lead there; the first is the program. */
+/** A program and its sub-commands, keyed by the words that lead there; the first entry is the program. */
 export function programPage(
   { name, summary }: Pick<NamedProgram, 'name' | 'summary'>,
   help: ReadonlyMap<string, HelpText>,
@@ -40,7 +40,7 @@ export function programPage(
   return `${lines.join('\n')}\n`;
 }
 
-/** The entry point: which programs there are. */
+/** The page of the entry point, which lists the programs. */
 export function overviewPage(programs: readonly Pick<NamedProgram, 'name' | 'summary'>[], facts: PageFacts): string {
   const lines = [
     ...heading('dragonfly', 'container images, files and AI models from node to node', facts),
@@ -69,7 +69,7 @@ function hasCommands(sections: HelpText['sections']): boolean {
   return sections.some(({ heading: title, entries }) => title === 'Commands' && entries.length > 0);
 }
 
-/** Arguments, options, commands, and whatever else a program tells of, under its own heading. */
+/** Arguments, options, commands, and any other section of the help, under its own heading. */
 function sectionsOf(help: HelpText): string[] {
   return help.sections.flatMap(({ heading: title }) => {
     const entries = entriesOf(help, title).filter(({ term }) => !/--help\b/.test(term));
@@ -90,7 +90,7 @@ function text(paragraph: string): string[] {
   return paragraph === '' ? [] : [escaped(paragraph)];
 }
 
-/** A backslash begins a request of roff, and so does a dot or a quote at the start of a line; a bare hyphen may become another sign. */
+/** A backslash begins a roff request, and so does a dot or a quote at the start of a line; a bare hyphen may be printed as a different character. */
 function escaped(line: string): string {
   const safe = line
     .replaceAll('\\', '\\e')

@@ -1,4 +1,4 @@
-/** `dragonfly man [PROGRAM]`: prints the manual page of a program, or writes those of all into a directory. */
+/** `dragonfly man [PROGRAM]`: prints a program's manual page, or writes the pages of all programs to a directory. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,7 +21,7 @@ Options:
   -h, --help          display help for command
 `;
 
-/** Reproducible builds set the time that everything is of. */
+/** Reproducible builds set the date of everything by this variable. */
 const dateVariable = 'SOURCE_DATE_EPOCH';
 
 export function createManual(programs: () => readonly NamedProgram[]): Command {

@@ -1,6 +1,6 @@
 /**
- * `dragonfly mcp`: this node for agents, by the Model Context Protocol over standard input and output. It only reads, unless
- * `--allow-changes` is given.
+ * `dragonfly mcp`: gives agents access to this node by the Model Context Protocol over standard input and output. It is
+ * read-only unless `--allow-changes` is given.
  */
 import { once } from 'node:events';
 import { PassThrough, Writable, type Readable } from 'node:stream';
@@ -22,7 +22,7 @@ interface Flags {
   readonly allowChanges?: boolean;
 }
 
-/** What one answer may hold; the beginning tells most, since lists are sorted. */
+/** The longest answer. A longer one is cut at the end, because lists have the most important entries first. */
 const maxAnswerChars = 200_000;
 const callTimeoutMs = 600_000;
 
@@ -37,7 +37,7 @@ export function createMcp(programs: Programs): Command {
     const offered = tools.filter(
       ({ changes, asksManager }) => (!changes || flags.allowChanges === true) && (!asksManager || hasManager),
     );
-    // The library wants the classes where the streams of a process are known by their interfaces.
+    // The library requires the stream classes, while a process's streams are known here only by their interfaces.
     const transport = new StdioServerTransport(io.stdin as Readable, io.stdout as Writable);
     const handle = serveStdio(() => serverOf(offered, { programs, io: ioOf(io, flags) }), {
       transport,
@@ -73,7 +73,7 @@ function serverOf(offered: readonly Tool[], { programs, io }: Surroundings): Mcp
   return server;
 }
 
-/** Runs the command as a person would, and keeps what it prints. */
+/** Runs the command in the same way a person would, and captures its output. */
 async function run(
   { program, argv }: Tool,
   given: object,
@@ -88,7 +88,7 @@ async function run(
       stdout: output,
       stderr: output,
     });
-    // A doctor that finds something wrong has done its work.
+    // For a doctor, finding a problem is a success.
     const isError = code !== 0 && program !== 'doctor';
     return { text: output.text || 'Nothing.', isError };
   } catch (error) {
@@ -97,7 +97,7 @@ async function run(
   }
 }
 
-/** Keeps text up to the bound, and says when there was more. */
+/** Keeps text up to the limit, and notes when there was more. */
 class Kept extends Writable {
   text = '';
 
@@ -110,7 +110,7 @@ class Kept extends Writable {
   }
 }
 
-/** The flags of this program are those of the commands it runs: by the environment, as they read it. */
+/** Passes this program's flags to the commands through the environment variables that they read. */
 function ioOf(io: CommandIo, { endpoint, config }: Flags): CommandIo {
   return {
     ...io,

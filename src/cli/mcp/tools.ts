@@ -11,15 +11,15 @@ export interface Tool {
   readonly title: string;
   readonly description: string;
   readonly input: z.ZodObject;
-  /** Something is different afterwards: offered only where that is allowed. */
+  /** True when the tool changes something; such tools are offered only when changes are allowed. */
   readonly changes: boolean;
-  /** It asks the manager: offered only where one is named. */
+  /** True when the tool asks the manager; such tools are offered only when a manager is configured. */
   readonly asksManager: boolean;
   readonly program: ProgramName;
   readonly argv: (input: never) => readonly string[];
 }
 
-/** Keeps the type of the input between the schema and the arguments made of it. */
+/** Preserves the type that connects a tool's input schema with the arguments made from it. */
 function tool<Shape extends z.ZodRawShape>(
   told: Omit<Tool, 'input' | 'argv' | 'changes' | 'asksManager'> & {
     readonly input: Shape;

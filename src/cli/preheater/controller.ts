@@ -1,6 +1,7 @@
 /**
- * Follows workloads, nodes and daemons, and has the manager bring what they will want. All is looked at together whenever something of
- * it has changed; what nodes hold is in the status of the resources, so that this can end and start at any moment.
+ * Follows workloads, nodes and daemons, and has the manager preheat what the workloads will need. Everything is looked
+ * at together whenever a part of it has changed. What nodes hold is stored in the status of the resources, so that this
+ * program can end and start at any moment.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -30,9 +31,9 @@ type Known = Progress & { readonly failures?: number; readonly againAtMs?: numbe
 /** Changes come in crowds. */
 const settleMs = 500;
 const resyncMs = 30_000;
-/** So many preheats at once: registries and lines have other things to do, too. */
+/** Preheats that run at once; few, because registries and networks have other work. */
 const maxJobs = 2;
-/** As many as the manager takes in one request. */
+/** The most addresses the manager accepts in one request. */
 const maxAddresses = 100;
 const shortestRetryMs = 15_000;
 
@@ -125,7 +126,7 @@ export class Preheater {
       .map(({ metadata, spec, status }) => ({ uid: metadata.uid, node: spec.nodeName, ip: status.podIP }));
   }
 
-  /** What resources tell of a time before this was started; what is told of daemons that are gone is forgotten. */
+  /** Restores progress from before this program started, and forgets the progress of daemons that are gone. */
   #remember(daemons: readonly Daemon[], preheats: readonly Preheat[]): void {
     const byNode = new Map(daemons.map((daemon) => [daemon.node, daemon]));
     for (const { spec, status } of preheats)
@@ -159,7 +160,7 @@ export class Preheater {
     }
   }
 
-  /** Once for each content, for all nodes that want it. */
+  /** Queues each content once, for all nodes that want it. */
   #enqueue(wanted: readonly Wanted[], signal: AbortSignal): void {
     for (const one of wanted) this.#set(one, { state: 'waiting' });
     const groups = Map.groupBy(wanted, ({ kind: of, content, platform }) =>

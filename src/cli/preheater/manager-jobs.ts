@@ -1,4 +1,4 @@
-/** Preheats by the manager: asked for, and followed until each node has told how it went. */
+/** Preheats by the manager: starts them, and follows them until each node has reported its result. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -7,19 +7,19 @@ import { manifestUrlOfImage } from '../../core/oci/reference.ts';
 
 export interface ManagerAccess {
   readonly url: URL;
-  /** A personal access token with the scope job; read for each request, as it may be renewed. */
+  /** A file with a personal access token of scope job; read for each request, because the token may be renewed. */
   readonly tokenFile: string;
-  /** Of the manager's clusters; all when undefined. */
+  /** The cluster at the manager; undefined for all. */
   readonly clusterId: number | undefined;
-  /** In the layout of docker's config.json. */
+  /** A file in the layout of docker's config.json. */
   readonly registryAuthFile: string | undefined;
 }
 
 export interface PreheatJob {
   readonly kind: 'image' | 'file';
-  /** Name of an image, or a URL. */
+  /** The name of an image, or a URL. */
   readonly content: string;
-  /** Of images; as the manager's own default when undefined. */
+  /** The platform of an image; undefined for the manager's default. */
   readonly platform: string | undefined;
   /** Of daemons. */
   readonly ips: readonly string[];
@@ -59,7 +59,7 @@ const authSchema = z.object({
   ),
 });
 
-/** @returns why a node does not hold it, by address; those that hold it are not in it. Throws when nothing came of it. */
+/** @returns for nodes that do not hold it the reason, by address. Throws when the job failed as a whole. */
 export async function preheat(
   manager: ManagerAccess,
   job: PreheatJob,
@@ -86,7 +86,7 @@ export async function preheat(
     try {
       found = await ask(manager, `jobs/${id}`, over);
     } catch (error) {
-      // A manager that is away for a moment goes on with the job when it is back.
+      // A manager that is briefly away continues the job when it is back.
       if (over.aborted || toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
       continue;
     }
@@ -124,7 +124,7 @@ async function credentialsFor({ registryAuthFile }: ManagerAccess, image: string
   return { username: entry.username ?? username, password: entry.password ?? rest.join(':') };
 }
 
-/** Entries are hosts or URLs; Docker Hub has a name of its own in them. */
+/** Entries are hosts or URLs; Docker Hub has a special name in them. */
 function hostOf(registry: string): string {
   const host = registry.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
   return /^(?:index\.)?docker\.io$/.test(host) ? 'registry-1.docker.io' : host;
@@ -138,7 +138,7 @@ async function ask(manager: ManagerAccess, path: string, signal: AbortSignal, bo
       method: body ? 'POST' : 'GET',
       headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
-      // The token is for this manager alone.
+      // The token must reach this manager only.
       redirect: 'error',
       signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
     });

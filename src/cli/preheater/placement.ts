@@ -1,4 +1,4 @@
-/** Which nodes pods may land on, as far as their template says: selector, required node affinity, taints. No I/O. */
+/** Which nodes pods may land on according to their template: selector, required node affinity, taints. No I/O. */
 import { z } from 'zod';
 
 const requirementSchema = z.object({
@@ -18,7 +18,7 @@ const tolerationSchema = z.object({
   effect: z.string().optional(),
 });
 
-/** The fields of a pod's spec that choose its node. */
+/** The fields of a pod's spec that determine its node. */
 export const placementSchema = z.object({
   nodeName: z.string().optional(),
   nodeSelector: z.record(z.string(), z.string()).nullish(),
@@ -50,7 +50,7 @@ export const clusterNodeSchema = z.object({
 });
 export type ClusterNode = z.output<typeof clusterNodeSchema>;
 
-/** What else keeps pods from a node (room, other pods, volumes) changes too quickly to count. */
+/** Other constraints (free resources, other pods, volumes) change too quickly to be considered. */
 export function mayLandOn(placement: Placement, node: ClusterNode): boolean {
   const { name, labels } = node.metadata;
   if (placement.nodeName !== undefined) return placement.nodeName === name;
@@ -90,7 +90,7 @@ function holds({ operator, values }: Requirement, found: string | undefined): bo
   }
 }
 
-/** Taints of a node that is away for the moment, or cordoned, come and go. */
+/** Taints that come and go, because a node is temporarily away or cordoned. */
 const passing = /^node\.kubernetes\.io\//;
 
 function isTolerated(

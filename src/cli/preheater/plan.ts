@@ -1,4 +1,4 @@
-/** What must happen next, from all that the cluster tells and what came of preheats so far. No I/O. */
+/** Decides what to do next from the state of the cluster and the results of preheats so far. No I/O. */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { mayLandOn, type ClusterNode } from './placement.ts';
@@ -6,13 +6,13 @@ import { managedBy, type NodeStatus, type Preheat, type PreheatCondition, type P
 import { preheatFor, preheatName, type Workload } from './workloads.ts';
 
 export interface Daemon {
-  /** Of its pod: another pod begins with nothing. */
+  /** The uid of its pod; a new pod starts without content. */
   readonly uid: string;
   readonly node: string;
   readonly ip: string;
 }
 
-/** Of one content at one daemon. */
+/** The progress of one content at one daemon. */
 export type Progress =
   { readonly state: 'holding' | 'waiting' } | { readonly state: 'failed'; readonly message: string };
 
@@ -44,11 +44,11 @@ export interface PreheatStatus {
 }
 
 export interface Plan {
-  /** Resources for workloads, made or brought up to date. */
+  /** Resources of workloads to create or update. */
   readonly apply: readonly object[];
-  /** Those whose workload asks for nothing any more. */
+  /** Resources whose workload no longer requests anything. */
   readonly remove: readonly Preheat[];
-  /** What nobody is bringing yet. */
+  /** Content that nobody is bringing yet. */
   readonly wanted: readonly Wanted[];
   readonly statuses: readonly { readonly preheat: Preheat; readonly status: PreheatStatus }[];
 }
@@ -80,7 +80,7 @@ export function plan(known: Known): Plan {
   };
 }
 
-/** Same bytes are one content, whatever they are called. */
+/** Equal bytes have the same key, however they are named. */
 export function contentKey(content: string): string {
   return /@([a-z0-9]+:[0-9a-f]{32,128})$/.exec(content)?.[1] ?? content;
 }

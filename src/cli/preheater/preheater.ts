@@ -1,4 +1,4 @@
-/** `dragonfly preheater`: what workloads of a cluster will want is on their nodes before they ask. */
+/** `dragonfly preheater`: brings what a cluster's workloads will need to their nodes before they ask for it. */
 import { Command as Parser } from 'commander';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Command } from '../../core/process/command.ts';

@@ -14,10 +14,10 @@ export type PreheatSpec = z.output<typeof specSchema>;
 
 const nodeStatusSchema = z.object({
   name: z.string(),
-  /** Holding; Waiting; Failed; NoDaemon: nobody there could. */
+  /** The state at a node; NoDaemon means that no daemon runs there. */
   state: z.enum(['Holding', 'Waiting', 'Failed', 'NoDaemon']),
   message: z.string().optional(),
-  /** Of the daemon and of what it holds: another daemon begins with nothing. */
+  /** Identifies the daemon and the content: a new daemon starts without it. */
   proof: z.string().optional(),
 });
 export type NodeStatus = z.output<typeof nodeStatusSchema>;
@@ -51,7 +51,7 @@ const preheatSchema = z.object({
 });
 
 export interface Preheat extends Pick<z.output<typeof preheatSchema>, 'metadata' | 'status'> {
-  /** Undefined, with the reason, when it makes no sense. */
+  /** Undefined, with the reason, when the spec is invalid. */
   readonly spec: PreheatSpec | undefined;
   readonly fault: string | undefined;
 }

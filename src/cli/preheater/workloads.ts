@@ -1,9 +1,9 @@
-/** What the workloads of a cluster will want on their nodes. No I/O. */
+/** What a cluster's workloads will need on their nodes. No I/O. */
 import { z } from 'zod';
 import { placementSchema } from './placement.ts';
 import { apiVersion, kind as preheatKind, managedBy, specSchema } from './spec.ts';
 
-/** On a namespace, as a label: all of its workloads. On a workload, as an annotation: this one, or not this one. */
+/** As a label on a namespace it selects all of its workloads; as an annotation on a workload it selects or excludes that one. */
 export const optInKey = 'dragonfly.d7y.io/preheat';
 const urlsKey = 'dragonfly.d7y.io/preheat-urls';
 
@@ -47,14 +47,14 @@ export function parseWorkload(kind: WorkloadKind, object: unknown): Workload {
   return { kind, ...workloadSchema.parse(object) };
 }
 
-/** `deployment-web`, in the namespace of the workload. */
+/** A name like `deployment-web`, in the namespace of the workload. */
 export function preheatName({ kind, metadata }: Workload): string {
   return `${kind.toLowerCase()}-${metadata.name}`;
 }
 
 /**
- * The resource for it; undefined where nobody has asked for it, and where another workload has made it, which asks itself.
- * @param namespaceLabels of its namespace.
+ * The resource for a workload. Undefined when nobody has requested it, and when another workload owns this one, because
+ * that one has a resource itself. @param namespaceLabels of its namespace.
  */
 export function preheatFor(workload: Workload, namespaceLabels: Readonly<Record<string, string>>): object | undefined {
   const { kind, metadata, spec } = workload;

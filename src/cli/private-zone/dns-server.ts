@@ -1,4 +1,4 @@
-/** One update at a DNS server, over TCP: of any length, and from nobody who only pretends to be at this address. */
+/** Sends one update to a DNS server. It uses TCP, because an update may have any length, and the answer cannot come from a forged address. */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

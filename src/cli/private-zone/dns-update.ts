@@ -4,25 +4,25 @@ import { isIPv4 } from 'node:net';
 import { DragonflyError } from '../../core/errors.ts';
 
 export interface TsigKey {
-  /** Name under which the server knows it. */
+  /** The name under which the server knows the key. */
   readonly name: string;
   readonly secret: Buffer;
 }
 
 export interface Records {
-  /** Of the zone, such as `p2p.example.org`. */
+  /** The name of the zone, such as `p2p.example.org`. */
   readonly zone: string;
-  /** Fully qualified; in the zone. */
+  /** A fully qualified name in the zone. */
   readonly name: string;
   readonly ttlSeconds: number;
-  /** All that the name shall have; none removes it. */
+  /** The complete set of addresses for the name; an empty one removes the name. */
   readonly addresses: readonly string[];
 }
 
 export interface SignedMessage {
   readonly bytes: Buffer;
   readonly id: number;
-  /** Of the request; the answer is signed over it. */
+  /** The request's MAC, which the signature of the answer includes. */
   readonly mac: Buffer | undefined;
 }
 
@@ -30,7 +30,7 @@ const types = { A: 1, SOA: 6, AAAA: 28, TSIG: 250 } as const;
 const classes = { IN: 1, ANY: 255 } as const;
 const updateOpcode = 5;
 const algorithm = 'hmac-sha256';
-/** Seconds by which clocks may differ. */
+/** How far the two clocks may differ, in seconds. */
 const fudgeSeconds = 300;
 const headerBytes = 12;
 
@@ -46,7 +46,7 @@ const responseCodes: Readonly<Record<number, string>> = {
   18: 'BADTIME: its clock differs by more than five minutes',
 };
 
-/** Replaces what the name has by those addresses, as one change. */
+/** Replaces the name's addresses by the given ones, as a single change. */
 export function updateMessage(records: Records, key: TsigKey | undefined, id: number, nowMs: number): SignedMessage {
   const { zone, name, ttlSeconds, addresses } = records;
   const updates = [
@@ -66,7 +66,7 @@ export function updateMessage(records: Records, key: TsigKey | undefined, id: nu
   return { bytes: signed, id, mac };
 }
 
-/** Throws UNAVAILABLE with what the server says, UNAUTHENTICATED when the answer is not of who has the key. */
+/** Throws UNAVAILABLE with the server's error, UNAUTHENTICATED when the answer is not signed with the key. */
 export function checkAnswer(answer: Buffer, { id, mac }: SignedMessage, key: TsigKey | undefined): void {
   if (answer.length < headerBytes || answer.readUInt16BE(0) !== id || (answer.readUInt8(2) & 0x80) === 0)
     throw new DragonflyError('PROTOCOL', 'the DNS server answers something else');
@@ -102,7 +102,7 @@ interface Tsig {
   readonly other: Buffer;
 }
 
-/** It is the last record of the message. */
+/** The TSIG record must be the last one of the message. */
 function findTsig(message: Buffer): Tsig | undefined {
   try {
     let at = headerBytes;
@@ -136,7 +136,7 @@ function afterName(message: Buffer, start: number): number {
   for (let at = start; ;) {
     const length = message.readUInt8(at);
     if (length === 0) return at + 1;
-    // A pointer to a name that was before ends the name.
+    // A pointer to an earlier name ends the name.
     if (length >= 0xc0) return at + 2;
     at += 1 + length;
   }
@@ -176,7 +176,7 @@ function macOf({ secret }: TsigKey, parts: readonly Buffer[]): Buffer {
   return hmac.digest();
 }
 
-/** Lower case, as signatures are made over it. Throws INVALID_ARGUMENT. */
+/** In lower case, because signatures are computed that way. Throws INVALID_ARGUMENT. */
 function wireName(name: string): Buffer {
   const labels = name.toLowerCase().replace(/\.$/, '').split('.');
   if (labels.some((label) => !/^[a-z0-9_*-]{1,63}$/.test(label)) || name.length > 253)
@@ -189,7 +189,7 @@ function wireName(name: string): Buffer {
 
 function addressBytes(address: string): Buffer {
   if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
-  // The URL parser writes every form of an address in the shortest one.
+  // The URL parser converts every form of an address to the shortest one.
   const short = new URL(`http://[${address}]/`).hostname.slice(1, -1);
   const [head = '', tail] = short.split('::');
   const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));

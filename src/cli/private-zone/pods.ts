@@ -1,4 +1,4 @@
-/** Which pods clients are led to. No I/O. */
+/** Selects the pods that clients are directed to. No I/O. */
 import { z } from 'zod';
 import type { Pod } from '../kubernetes/pods.ts';
 
@@ -6,7 +6,7 @@ export const nodeSchema = z.object({
   metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
 });
 
-/** `key=value`, or `key` alone: it has such a label. */
+/** `key=value`, or `key` alone for any value of that label. */
 export type Selector = Readonly<Record<string, string | undefined>>;
 
 export function parseSelector(text: string): Selector {
@@ -28,8 +28,8 @@ export function matches(selector: Selector, found: Readonly<Record<string, strin
 }
 
 /**
- * At most so many addresses. Those that were chosen before stay as long as they may: clients keep connections to them.
- * @param pods that may be chosen.
+ * Returns at most the given number of addresses. Previously chosen ones stay as long as possible, because clients keep
+ * connections to them. @param pods that may be chosen.
  */
 export function chosenAddresses(pods: readonly Pod[], before: readonly string[], max: number): string[] {
   const possible = pods.toSorted((one, other) => (one.metadata.uid < other.metadata.uid ? -1 : 1));

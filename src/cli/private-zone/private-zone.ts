@@ -1,4 +1,4 @@
-/** `dragonfly private-zone`: keeps a name of a DNS zone right for clients outside of the nodes: the pods of dfdaemon that are well. */
+/** `dragonfly private-zone`: keeps a name of a DNS zone pointed at the healthy dfdaemon pods, for clients outside the nodes. */
 import { readFile } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import { Command as Parser, CommanderError } from 'commander';
@@ -90,7 +90,7 @@ export const runPrivateZone: Command = async (argv, io) => {
   return 0;
 };
 
-/** Empty for all. Labels say nothing of who has made a pod: the namespace does. */
+/** Empty for all namespaces. Only the namespace restricts who can create a pod; labels do not. */
 async function namespaceOf({ namespace, allNamespaces }: Flags): Promise<string> {
   if (allNamespaces === true) return '';
   const own = namespace ?? (await readFile(namespaceFile, 'utf8').catch(() => '')).trim();
@@ -126,7 +126,7 @@ async function dnsOf({ server, key }: Flags): Promise<DnsServer> {
   return { host, port, key: key === undefined ? undefined : await readKey(key) };
 }
 
-/** As written by people, `name secret`, or by tsig-keygen. */
+/** Accepts `name secret`, as people write it, and the output of tsig-keygen. */
 async function readKey(path: string): Promise<TsigKey> {
   let text: string;
   try {

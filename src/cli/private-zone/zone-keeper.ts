@@ -1,6 +1,6 @@
 /**
- * Keeps the addresses of one name right: pods that are there by the API server and that take connections, tried every moment. What
- * the API server says of a dead node comes late; a connection that fails comes at once.
+ * Keeps the addresses of one name up to date: pods that the API server lists and that accept connections, which is
+ * tried continuously. The API server reports a dead node late, while a failing connection shows it at once.
  */
 import { once } from 'node:events';
 import { connect, isIP, type BlockList } from 'node:net';
@@ -22,11 +22,11 @@ export interface ZoneKeeperOptions {
   readonly name: string;
   /** Empty for all. */
   readonly namespace: string;
-  /** Where pods may be; undefined: anywhere. */
+  /** The networks that pods may be in; undefined for any. */
   readonly networks: BlockList | undefined;
   readonly selector: string;
   readonly nodeSelector: Selector;
-  /** Port that a chosen pod takes connections at. */
+  /** The port at which a chosen pod must accept connections. */
   readonly port: number;
   readonly max: number;
   readonly ttlSeconds: number;
@@ -35,18 +35,18 @@ export interface ZoneKeeperOptions {
 
 const probeIntervalMs = 1_000;
 const probeTimeoutMs = 1_000;
-/** Failed connections in a row after which a pod counts as gone. */
+/** Consecutive failed connections after which a pod counts as gone. */
 const maxProbeFailures = 2;
-/** The records are written again so often, whoever has changed them meanwhile. */
+/** The records are rewritten at this interval, in case someone else has changed them. */
 const renewMs = 60_000;
 const probesAtOnce = 64;
 
 export class ZoneKeeper {
   readonly #options: ZoneKeeperOptions;
   readonly #pods: Collection<Pod>;
-  /** Where only some of them count. */
+  /** Used when only some nodes count. */
   readonly #nodes: Collection<z.output<typeof nodeSchema>['metadata']> | undefined;
-  /** Failed connections in a row, by address. */
+  /** Consecutive failed connections, by address. */
   readonly #failures = new Map<string, number>();
   #written: readonly string[] | undefined;
   #writtenAtMs = -Infinity;
@@ -56,7 +56,7 @@ export class ZoneKeeper {
   constructor(options: ZoneKeeperOptions) {
     this.#options = options;
     const { namespace, selector, nodeSelector, logger } = options;
-    // It is looked at every moment anyway.
+    // Changes need no handler, because the pods are checked continuously anyway.
     const common = { onChange: () => undefined, logger };
     this.#pods = new Collection({
       ...common,
@@ -72,9 +72,9 @@ export class ZoneKeeper {
       });
   }
 
-  /** Until the signal aborts. The records stay: clients go on while this is started anew. */
+  /** Runs until the signal aborts. The records stay, so that clients continue while this program restarts. */
   async run(signal: AbortSignal): Promise<void> {
-    // While the API server is away the pods that were known are tried on.
+    // While the API server is away, the known pods are still tried.
     const { api } = this.#options;
     const watching = [this.#pods, ...(this.#nodes ? [this.#nodes] : [])].map((one) => one.follow(api, signal));
     while (!signal.aborted) {
@@ -102,14 +102,14 @@ export class ZoneKeeper {
     }
   }
 
-  /** Undefined: all of them are. */
+  /** Undefined when all nodes count. */
   #rightNodes(): ReadonlySet<string> | undefined {
     const { nodeSelector } = this.#options;
     const right = this.#nodes?.values().filter(({ labels }) => matches(nodeSelector, labels));
     return right && new Set(right.map(({ name }) => name));
   }
 
-  /** What is no address would end every update. */
+  /** Anything that is not an address would make every update fail. */
   #mayBeAt({ status: { podIP } }: Pod): boolean {
     const version = isIP(podIP);
     return version !== 0 && this.#options.networks?.check(podIP, version === 6 ? 'ipv6' : 'ipv4') !== false;
@@ -124,7 +124,7 @@ export class ZoneKeeper {
         const takes = await takesConnections(address, this.#options.port);
         const failures = this.#failures.get(address);
         if (takes) this.#failures.set(address, 0);
-        // One that never took a connection is not there yet.
+        // A pod that has never accepted a connection is not ready yet.
         else if (failures !== undefined) this.#failures.set(address, failures + 1);
       }
     };

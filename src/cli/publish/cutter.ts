@@ -1,4 +1,4 @@
-/** Reads the files of a directory once, from end to end: cuts them, hashes them, and hands on what is new. */
+/** Reads the files of a directory once from beginning to end: cuts them into chunks, hashes them, and passes on the new ones. */
 import { createHash, hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -18,7 +18,7 @@ const blockBytes = 4 * 2 ** 20;
 export interface CutterOptions {
   readonly root: string;
   readonly sizes: ChunkSizes;
-  /** Chunks that are in packs already. */
+  /** Chunks that earlier packs already contain. */
   readonly known: ReadonlyMap<string, Chunk>;
   readonly packs: PackWriter;
   readonly onRead: (bytes: number) => void;
@@ -29,7 +29,7 @@ export class Cutter {
   readonly #options: CutterOptions;
   readonly #chunks: Chunk[] = [];
   readonly #indices = new Map<string, number>();
-  /** Where in the directory a chunk of a known pack is. */
+  /** For each known pack, where its chunks are in the directory. */
   readonly #places = new Map<number, { readonly file: WalkedFile; readonly offset: number }>();
 
   constructor(options: CutterOptions) {
@@ -41,7 +41,7 @@ export class Cutter {
     return this.#chunks;
   }
 
-  /** Throws SOURCE_CHANGED when a file is not what it was when it was looked at, and what the packs throw. */
+  /** Throws SOURCE_CHANGED when a file has changed since the directory was listed, and the packs' errors. */
   async cut({ entries }: WalkedDirectory): Promise<CutEntry[]> {
     const block = Buffer.allocUnsafeSlow(Math.max(blockBytes, 2 * this.#options.sizes.maxBytes));
     const cut: CutEntry[] = [];
@@ -55,7 +55,7 @@ export class Cutter {
     return cut;
   }
 
-  /** Packs chunks of known packs anew: they are read again. */
+  /** Packs the chunks of these known packs again, for which they are read a second time. */
   async repack(packs: ReadonlySet<number>): Promise<void> {
     for (const [index, { file, offset }] of this.#places) {
       const chunk = this.#chunks[index] as Chunk;

@@ -1,4 +1,4 @@
-/** Packs chunks that nobody has yet, and puts every full pack into the cluster while the next one is being filled. */
+/** Packs new chunks, and stores every full pack in the cluster while the next one is being filled. */
 import { createHash, type Hash } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { releaseLimits } from '../../swarm/releases/limits.ts';
 import type { Pack } from '../../swarm/releases/manifest.ts';
 import type { PutOptions, ReleaseDaemon } from '../releases/release-daemon.ts';
 
-/** Packs under way at once: one is copied and hashed while another is replicated. */
+/** Packs that are stored at once: one is copied and hashed while another is replicated. */
 const packsAtOnce = 2;
 
 export interface PackWriterOptions extends Omit<PutOptions, 'signal'> {
@@ -16,7 +16,7 @@ export interface PackWriterOptions extends Omit<PutOptions, 'signal'> {
   /** Made for this. */
   readonly scratch: string;
   readonly targetBytes: number;
-  /** Number of the first pack. */
+  /** The number of the first pack. */
   readonly firstIndex: number;
   readonly startedMs: number;
   readonly signal: AbortSignal;
@@ -36,7 +36,7 @@ export class PackWriter implements AsyncDisposable {
   readonly #running = new Set<Promise<void>>();
   readonly #controller = new AbortController();
   readonly #signal: AbortSignal;
-  /** Tasks that are there because of this run. */
+  /** Tasks that this run has created. */
   readonly #own: string[] = [];
   #open: OpenPack | undefined;
   #count = 0;
@@ -52,7 +52,7 @@ export class PackWriter implements AsyncDisposable {
     return this.#newBytes;
   }
 
-  /** Returns where the chunk is. Throws what the daemon says of an earlier pack. */
+  /** Returns the location of the chunk. Throws the daemon's error for an earlier pack. */
   async add(bytes: Uint8Array): Promise<{ readonly pack: number; readonly offset: number }> {
     if (this.#failure) throw this.#failure;
     const pack = (this.#open ??= await this.#begin());
@@ -69,7 +69,7 @@ export class PackWriter implements AsyncDisposable {
     return { pack: pack.index, offset };
   }
 
-  /** All packs, by number from `firstIndex` on, when all of them have their replicas. */
+  /** Resolves with all packs, by number from `firstIndex` on, when all have their replicas. */
   async finish(): Promise<readonly Pack[]> {
     if (this.#open) await this.#seal();
     await Promise.all(this.#running);
@@ -77,7 +77,7 @@ export class PackWriter implements AsyncDisposable {
     return this.#packs;
   }
 
-  /** A file that is no pack of chunks, as the manifest. Resolves with the id of its task. */
+  /** Stores a file that is not a pack, such as the manifest. Resolves with the id of its task. */
   async put(
     path: string,
     ttlMs: number,
@@ -93,7 +93,7 @@ export class PackWriter implements AsyncDisposable {
     return { taskId: task.id, expiresMs: createdMs + (task.ttl?.seconds ?? 0) * 1000 };
   }
 
-  /** Deletes from the cluster what this run has put in. Never throws: what stays goes when its time is over. */
+  /** Deletes from the cluster what this run has stored. Never throws: what cannot be deleted expires. */
   async takeBack(): Promise<void> {
     this.#controller.abort(new DragonflyError('CANCELLED', 'the directory is not published'));
     await Promise.all(this.#running);

@@ -20,10 +20,10 @@ import { Cutter } from './cutter.ts';
 import { PackWriter } from './pack-writer.ts';
 import { requireUnchanged, walk, type WalkedDirectory } from './walk.ts';
 
-/** Packs of the version before that are asked after at once. */
+/** Packs of the previous version that are looked up at once. */
 const statsAtOnce = 8;
 
-/** Packs are put in for twice the time of a version, so that those after it can use them, too. */
+/** Packs are stored for twice the lifetime of a version, so that later versions can use them, too. */
 const packTtlFactor = 2;
 
 export interface PublicationOptions {
@@ -33,7 +33,7 @@ export interface PublicationOptions {
   readonly replicas: number;
   readonly ttlMs: number;
   readonly signingKey: KeyObject | undefined;
-  /** Directory for what is made on the way. */
+  /** The directory for temporary files. */
   readonly scratch: string;
   readonly onExpect: (bytes: number) => void;
   readonly onRead: (bytes: number) => void;
@@ -89,7 +89,7 @@ export async function publishDirectory(options: PublicationOptions): Promise<Rel
   }
 }
 
-/** Of the version published last. One that cannot be had any more is no reason not to publish: its chunks are put in again. */
+/** The manifest of the last published version. If it cannot be fetched any more, publishing goes on and stores its chunks again. */
 async function previousManifest(
   known: Release | undefined,
   options: PublicationOptions,
@@ -128,7 +128,7 @@ async function reusableOf(
   return reusableChunks(previous, { untilMs, isWhole: (pack) => whole.has(pack) });
 }
 
-/** The version is there: nothing is to be done when it is this directory. */
+/** The version exists already: returns it when it has the content of this directory. */
 async function sameOr(known: Release, contentDigest: string, packs: PackWriter): Promise<Release> {
   await packs.takeBack();
   if (known.contentDigest === contentDigest) return known;
@@ -172,7 +172,7 @@ async function record(
   return daemon.releases.publishRelease({ release, hostId: '' }, { signal, timeoutMs: publishTimeoutMs });
 }
 
-/** The manager asks the schedulers after every pack. */
+/** Long, because the manager asks the schedulers about every pack. */
 const publishTimeoutMs = 90_000;
 
 function contentDigestOf({ mode }: WalkedDirectory, entries: readonly CutEntry[]): string {

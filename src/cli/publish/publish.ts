@@ -1,4 +1,4 @@
-/** `dragonfly publish DIR NAME@VERSION`: a directory becomes a version that every subscriber of the name gets. */
+/** `dragonfly publish DIR NAME@VERSION`: turns a directory into a version that every subscriber of the name gets. */
 import { realpath } from 'node:fs/promises';
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
@@ -26,7 +26,7 @@ interface PublishFlags {
 
 const maxReplicas = 5;
 const [minTtlMs, maxTtlMs] = [3_600_000, 900 * 86_400_000];
-/** On a disk, unlike /tmp in many places. */
+/** On a disk, while /tmp is often in memory. */
 const defaultScratch = '/var/tmp';
 
 export const runPublish: Command = async (argv, io) => {

@@ -1,4 +1,4 @@
-/** What is in a directory. Looked at twice: whoever changes it while it is published is found out. */
+/** Lists a directory. It is listed twice, so that changes during publishing are noticed. */
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BigIntStats } from 'node:fs';
@@ -14,15 +14,18 @@ export type WalkedEntry = { readonly path: string; /** Changes with every write.
 
 export interface WalkedDirectory {
   readonly mode: number;
-  /** Directories before what is in them; by name. */
+  /** Sorted by name; a directory comes before its entries. */
   readonly entries: readonly WalkedEntry[];
   readonly contentLengthBytes: number;
 }
 
-/** Set-uid, set-gid and the sticky bit are not for others to hand out. */
+/** Set-uid, set-gid and the sticky bit are excluded, because others should not get them from a publisher. */
 const permissionBits = 0o777n;
 
-/** Throws INVALID_ARGUMENT for what cannot be published: devices, links that lead out, names that are no text, too much of anything. */
+/**
+ * Throws INVALID_ARGUMENT for entries that cannot be published: devices, links that lead outside, names that are not valid text,
+ * or anything beyond the limits.
+ */
 export async function walk(root: string): Promise<WalkedDirectory> {
   const entries: WalkedEntry[] = [];
   let stats: BigIntStats;

@@ -1,4 +1,4 @@
-/** What publishing and subscribing ask of the dfdaemon of their node. */
+/** The calls that publishing and subscribing make to their node's dfdaemon. */
 import { rm } from 'node:fs/promises';
 import { gunzip, gzip } from 'node:zlib';
 import { createHash } from 'node:crypto';
@@ -15,10 +15,10 @@ import { manifestText, parseManifest, type Manifest } from '../../swarm/releases
 import type { DaemonConnection } from '../daemon-connection.ts';
 import { fetchKept } from '../dfcache/export.ts';
 
-/** As which content of versions is known to statistics and block lists. */
+/** The application under which statistics and block lists know the content of versions. */
 export const releaseApplication = 'dragonfly-release';
 
-/** Of putting one pack in, with all its replicas. */
+/** Deadline for storing one pack with all its replicas. */
 const importTimeoutMs = 2 * 3_600_000;
 const removeTimeoutMs = 60_000;
 
@@ -41,7 +41,7 @@ export class ReleaseDaemon {
     this.#downloads = createClient(DfdaemonDownloadDefinition, channels, endpoint.address);
   }
 
-  /** Undefined when there is none. */
+  /** Undefined when there is no such version. */
   async release(name: string, version: string | undefined, signal: AbortSignal): Promise<Release | undefined> {
     try {
       return await this.releases.getRelease({ name, version: version ?? '' }, { signal });
@@ -51,7 +51,7 @@ export class ReleaseDaemon {
     }
   }
 
-  /** Resolves when its replicas are there. */
+  /** Resolves when the file has its replicas. */
   put(path: string, { tag, replicas, ttlMs, signal }: PutOptions): Promise<PersistentCacheTask> {
     const request = UploadPersistentCacheTaskRequest.fromPartial({
       path,
@@ -64,7 +64,7 @@ export class ReleaseDaemon {
     return this.#downloads.uploadPersistentCacheTask(request, { signal, timeoutMs: importTimeoutMs });
   }
 
-  /** Undefined when the cluster has none. */
+  /** Undefined when the cluster does not have it. */
   async stat(taskId: string, signal: AbortSignal): Promise<PersistentCacheTask | undefined> {
     try {
       return await this.#downloads.statPersistentCacheTask({ taskId }, { signal });
@@ -74,19 +74,19 @@ export class ReleaseDaemon {
     }
   }
 
-  /** Takes back what this user has put in. */
+  /** Deletes what this user has stored. */
   async remove(taskId: string): Promise<void> {
     const { channels, endpoint } = this.#connection;
     const local = createClient(DfdaemonLocalDefinition, channels, endpoint.address);
     await local.removeKeptTask({ taskId }, { timeoutMs: removeTimeoutMs });
   }
 
-  /** The content of a task, verified, as a file that is only to be read. */
+  /** Writes a task's verified content to a file that is only read. */
   async fetch(taskId: string, path: string, signal: AbortSignal): Promise<void> {
     await fetchKept(this.#connection, { taskId, path, application: releaseApplication, signal });
   }
 
-  /** Throws DIGEST_MISMATCH, PROTOCOL. @param scratch name of a file that may be made. */
+  /** Throws DIGEST_MISMATCH, PROTOCOL. @param scratch path at which a file may be created. */
   async manifest(release: Release, scratch: string, signal: AbortSignal): Promise<Manifest> {
     const { name, version, manifestDigest } = release;
     try {
@@ -106,7 +106,7 @@ export class ReleaseDaemon {
   }
 }
 
-/** As it travels: most of it are digests, of which half is the way they are written. */
+/** The manifest as it is transferred: compressed, because it is mostly digests in hex, of which half is redundant. */
 export async function packedManifest(manifest: Manifest): Promise<{ readonly bytes: Buffer; readonly digest: string }> {
   const bytes = await promisify(gzip)(manifestText(manifest));
   if (bytes.length > releaseLimits.manifestBytes)

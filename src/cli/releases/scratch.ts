@@ -1,4 +1,4 @@
-/** A directory of this user for what is made on the way. One whose program was killed goes with the next program that makes one. */
+/** A directory of this user for temporary files. If its program was killed, the next program that creates one removes it. */
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { outputError } from '../../core/files/output-file.ts';
@@ -9,7 +9,7 @@ export interface Scratch extends AsyncDisposable {
   readonly path: string;
 }
 
-/** @param parent a directory on a disk: packs are up to a gibibyte. */
+/** @param parent a directory on a disk, because packs are up to a gibibyte. */
 export async function makeScratch(parent: string): Promise<Scratch> {
   await sweep(parent);
   try {

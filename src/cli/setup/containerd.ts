@@ -8,12 +8,12 @@ import { readOrUndefined } from './journal.ts';
 import type { FileChange, SetupPlan } from './plan.ts';
 import type { SetupRegistry } from './registry.ts';
 
-/** After so long the registry itself is asked, from containerd 2.1 on; older ones wait for the kernel. */
+/** After this time containerd 2.1 and newer ask the registry itself; older releases wait for the kernel's timeout. */
 const dialTimeout = '2s';
 
 export interface ContainerdOptions {
   readonly proxyUrl: string;
-  /** Empty: every registry, by `_default`. */
+  /** Empty for every registry, by `_default`. */
   readonly registries: readonly SetupRegistry[];
   readonly configPath: string;
   readonly hostsDirectory: string;
@@ -52,7 +52,7 @@ function hostBlock(proxyUrl: string, registryUrl: string | undefined): string {
   return `[host."${proxyUrl}"]\n  capabilities = ["pull", "resolve"]\n  dial_timeout = "${dialTimeout}"\n${header}`;
 }
 
-/** Hosts are asked in the order they are written: ours goes before the first. Keys of the top level must stay above. */
+/** Hosts are asked in file order, so ours goes before the first. Top-level keys must stay above it. */
 function withHost(text: string, proxyUrl: string, block: string): string {
   if (text.includes(`[host."${proxyUrl}"]`)) return text;
   const firstTable = /^[ \t]*\[/m.exec(text)?.index ?? text.length;
@@ -61,7 +61,7 @@ function withHost(text: string, proxyUrl: string, block: string): string {
   return `${head}${gap}${block}${firstTable === text.length ? '' : '\n'}${text.slice(firstTable)}`;
 }
 
-/** Finds the directory the configuration names; adds it when it names none. */
+/** Finds the directory that the configuration names, or adds one. */
 async function planConfig({
   configPath,
   hostsDirectory,

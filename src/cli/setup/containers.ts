@@ -1,6 +1,6 @@
 /**
- * podman, CRI-O, skopeo, buildah: one file of our own in registries.conf.d, so that theirs stays as it is. They do not
- * tell a mirror which registry they mean; the mirror's path says it (`dragonfly.via/<host>[_<port>]`).
+ * podman, CRI-O, skopeo, buildah: one file of our own in registries.conf.d, so that theirs stays unchanged. They do not
+ * tell a mirror which registry they mean, so the mirror's path does (`dragonfly.via/<host>[_<port>]`).
  */
 import { join } from 'node:path';
 import { readOrUndefined } from './journal.ts';

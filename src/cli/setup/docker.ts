@@ -14,28 +14,28 @@ export interface DockerOptions {
   readonly registries: readonly SetupRegistry[];
   /** daemon.json. */
   readonly configPath: string;
-  /** Directory of the certificates Docker trusts per registry. */
+  /** The directory in which Docker looks up trusted certificates per registry. */
   readonly certsDirectory: string;
-  /** Certificate of the proxy's own authority; undefined when it does not intercept. */
+  /** The certificate of the proxy's own authority; undefined when the proxy does not intercept. */
   readonly authorityPem: string | undefined;
-  /** Major version of dockerd, as far as it is known: those before 23 refuse to start with `proxies` in daemon.json. */
+  /** The major version of dockerd, if known: those before 23 refuse to start with `proxies` in daemon.json. */
   readonly majorVersion: number | undefined;
-  /** The user lets this machine trust the proxy's authority; undefined: it does not. */
+  /** Given when the user lets this machine trust the proxy's authority. */
   readonly systemTrust: SystemTrust | undefined;
-  /** Drop-in of systemd by which older ones are given a proxy. */
+  /** The systemd drop-in that sets the proxy for older versions. */
   readonly dropInPath: string;
-  /** Has the dockerd of this machine read the file again, which stops nothing; undefined where the user does it. */
+  /** Makes this machine's dockerd reload the file without stopping anything; undefined when the user does that. */
   readonly reload: Takeover | undefined;
 }
 
-/** Where authorities go that the whole machine trusts, and what takes them over. */
+/** Where authorities are stored that the whole machine trusts, and the command that applies them. */
 export interface SystemTrust {
   readonly directory: string;
   readonly takeover: Takeover;
 }
 
 const firstWithProxies = 23;
-/** dockerd asks it with the system's authorities alone, whatever its own directory of certificates says. */
+/** dockerd uses only the system's authorities for it, whatever its own certificate directory contains. */
 const dockerHub = /(?:^|\.)docker\.(?:io|com)$/;
 
 export async function planDocker(options: DockerOptions): Promise<SetupPlan> {
@@ -85,7 +85,7 @@ function tunnelledHub({ registries, systemTrust }: DockerOptions): string[] {
   ];
 }
 
-/** Docker's own directory for that registry learns about the authority; the host's trust store only with the user's consent. */
+/** The authority is added to Docker's own directory for that registry, and to the host's trust store only with the user's consent. */
 async function planAuthorities({
   authorityPem,
   certsDirectory,

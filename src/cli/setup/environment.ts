@@ -1,6 +1,7 @@
 /**
- * Clients that read an address from their environment: what they read, and a file by which every shell of this machine sets it.
- * Services have an environment of their own, which names the same file (`EnvironmentFile=`, without its `export`s).
+ * Clients that read the address from environment variables: which ones they read, and a file by which every shell of
+ * this machine sets them. Services have an environment of their own and can read the same file (`EnvironmentFile=`,
+ * without its `export`s).
  */
 import { readOrUndefined } from './journal.ts';
 import type { SetupPlan } from './plan.ts';
@@ -8,16 +9,16 @@ import type { SetupPlan } from './plan.ts';
 export const environmentClients = ['huggingface', 'modelscope', 's3', 'vllm'] as const;
 export type EnvironmentClient = (typeof environmentClients)[number];
 
-/** Doors as the daemon names them at `/.well-known/dragonfly`; those that are open, as URLs. */
+/** The URLs of the open doors, by the names that the daemon uses at `/.well-known/dragonfly`. */
 export type DoorUrls = Readonly<Partial<Record<string, string>>>;
 
-/** Where the doors are, by the daemon's own defaults. */
+/** The doors' addresses with the daemon's defaults. */
 export function usualDoors(proxyUrl: string): DoorUrls {
   const { hostname } = new URL(proxyUrl);
   return { huggingface: `${proxyUrl}/hf`, modelscope: `${proxyUrl}/ms`, s3: `http://${hostname}:65004` };
 }
 
-/** Which doors a client cannot do without. */
+/** The doors that a client requires. */
 export const doorsOf: Readonly<Record<EnvironmentClient, readonly string[]>> = {
   huggingface: ['huggingface'],
   modelscope: ['modelscope'],
@@ -25,7 +26,7 @@ export const doorsOf: Readonly<Record<EnvironmentClient, readonly string[]>> = {
   vllm: ['huggingface'],
 };
 
-/** No variable for a door that is closed. */
+/** A closed door gets no variable. */
 export function variablesOf(client: EnvironmentClient, doors: DoorUrls): ReadonlyMap<string, string> {
   const { huggingface, modelscope, s3 } = doors;
   const objects: readonly [string, string | undefined][] = [
@@ -47,7 +48,7 @@ export function variablesOf(client: EnvironmentClient, doors: DoorUrls): Readonl
   return new Map(all[client].flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
-/** @param path file that shells read; in /etc/profile.d by default */
+/** @param path file that shells read; by default in /etc/profile.d */
 export async function planEnvironment(
   client: EnvironmentClient,
   {

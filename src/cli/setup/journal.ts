@@ -1,6 +1,6 @@
 /**
- * Carries a plan out and takes it back exactly. The journal is written first: whatever happens in between, `undo` knows
- * what was there. A file that somebody else changed since is not touched again.
+ * Applies a plan, and undoes it exactly. The journal is written first, so that whatever happens in between `undo` knows
+ * the previous state. A file that someone else has changed since is left alone.
  */
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -13,21 +13,21 @@ import type { FileChange, SetupPlan } from './plan.ts';
 
 const entry = z.object({
   path: z.string(),
-  /** Text before; absent when the file was made. */
+  /** The previous text; absent when the file was created. */
   before: z.string().optional(),
   mode: z.number().optional(),
   uid: z.number().optional(),
   gid: z.number().optional(),
-  /** SHA-256 of what was written, to notice later changes. */
+  /** The SHA-256 of the written text, to notice later changes. */
   written: z.string(),
-  /** Directories made for it, outermost first. */
+  /** Directories created for the file, outermost first. */
   madeDirectories: z.array(z.string()),
 });
 const journalSchema = z.object({
   engine: z.string(),
   at: z.string(),
   entries: z.array(entry),
-  /** Run after the files are put back. */
+  /** Commands to run after the files are restored. */
   putBack: z.array(z.string()).default([]),
 });
 
@@ -43,8 +43,8 @@ export class SetupJournal {
   }
 
   /**
-   * Writes every changed file in one step each. When one of them fails, all are taken back.
-   * ALREADY_EXISTS when an earlier set-up has not been undone.
+   * Writes every changed file atomically. When one of them fails, all are restored. Throws ALREADY_EXISTS when an
+   * earlier set-up has not been undone.
    */
   async apply(plan: SetupPlan): Promise<void> {
     if ((await readOrUndefined(this.#path)) !== undefined) {
@@ -69,17 +69,17 @@ export class SetupJournal {
       }
       if (plan.takeover) await runCommand(plan.takeover.written);
     } catch (error) {
-      await this.undo().catch(() => undefined); // the record stays, for another try; the first failure tells more
+      await this.undo().catch(() => undefined); // the record stays for another attempt; the first failure is more informative
       throw error;
     }
   }
 
-  /** Whether there is something to undo. */
+  /** True when there is something to undo. */
   async isRecorded(): Promise<boolean> {
     return (await readOrUndefined(this.#path)) !== undefined;
   }
 
-  /** Puts everything back, last change first. Resolves with the paths. FAILED_PRECONDITION when a file was changed since. */
+  /** Restores everything, last change first. Resolves with the paths. Throws FAILED_PRECONDITION when a file has been changed since. */
   async undo(): Promise<readonly string[]> {
     const text = await readOrUndefined(this.#path);
     if (text === undefined) {
@@ -101,7 +101,7 @@ export class SetupJournal {
     for (const { item, now } of states.reverse()) {
       if (item.before !== undefined) await writeWhole(item.path, item.before, item);
       else if (now !== undefined) await unlink(item.path);
-      for (const directory of item.madeDirectories.toReversed()) await rmdir(directory).catch(() => undefined); // not empty: in use by others
+      for (const directory of item.madeDirectories.toReversed()) await rmdir(directory).catch(() => undefined); // not empty: used by others
     }
     if (putBack.length > 0) await runCommand(putBack);
     await unlink(this.#path);
@@ -111,7 +111,7 @@ export class SetupJournal {
 
 const commandTimeoutMs = 60_000;
 
-/** Throws FAILED_PRECONDITION with what it said. */
+/** Throws FAILED_PRECONDITION with the command's output. */
 async function runCommand([program = '', ...args]: readonly string[]): Promise<void> {
   try {
     await promisify(execFile)(program, args, { timeout: commandTimeoutMs });
@@ -143,7 +143,7 @@ async function entryFor({ path, before, after }: FileChange): Promise<JournalEnt
   };
 }
 
-/** The file has the old or the new content at any time, also after a power cut. */
+/** The file has either the old or the new content at any time, even after a power cut. */
 async function writeWhole(
   path: string,
   text: string,

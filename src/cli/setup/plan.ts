@@ -1,14 +1,14 @@
-/** What `dragonfly setup` would change on this node, as values: each file before and after, and the difference in words. */
+/** What `dragonfly setup` would change on this node, as data: each file before and after, and the difference as text. */
 
 export interface FileChange {
   /** Absolute. */
   readonly path: string;
-  /** Undefined: the file does not exist yet. */
+  /** Undefined when the file does not exist yet. */
   readonly before: string | undefined;
   readonly after: string;
 }
 
-/** Programs with their arguments. */
+/** Commands with their arguments. */
 export interface Takeover {
   readonly written: readonly string[];
   readonly putBack: readonly string[];
@@ -16,17 +16,17 @@ export interface Takeover {
 
 export interface SetupPlan {
   readonly changes: readonly FileChange[];
-  /** What the engine needs to notice the change, one sentence each; empty when it notices by itself. */
+  /** What the user must do for the engine to notice the change, one sentence each; empty when it notices by itself. */
   readonly afterwards: readonly string[];
-  /** What takes changed files over. */
+  /** Makes the engine load the changed files. */
   readonly takeover?: Takeover;
-  /** Registries whose way through the proxy is tried with a real request. */
+  /** Registries that are tried through the proxy with a real request. */
   readonly registries: readonly string[];
 }
 
 const contextLines = 2;
 
-/** Line by line, in the form of `diff -u`. Empty when nothing changes. */
+/** Line by line, in the format of `diff -u`. Empty when nothing changes. */
 export function diffText({ path, before, after }: FileChange): string {
   const [old, now] = [linesOf(before ?? ''), linesOf(after)];
   let start = 0;

@@ -1,6 +1,6 @@
-/** Configuration of clients of S3: what they read, and what the daemon needs to serve them. */
+/** The configuration of S3 clients, and the daemon's configuration to serve them. */
 
-/** @param endpoint of the door, as the daemon's default has it. */
+/** @param endpoint of the door, by the daemon's default. */
 export function s3Configuration(client: 's3' | 'runai' | 'juicefs', endpoint: string): string {
   const keys = `export AWS_ACCESS_KEY_ID=<doors.s3.clients[].accessKeyID>
 export AWS_SECRET_ACCESS_KEY=<doors.s3.clients[].secretKey>

@@ -1,4 +1,4 @@
-/** Configuration of clients that are not set up by us: printed, for the user to put where it belongs. */
+/** The configuration of clients that setup does not change: it is printed, for the user to put in place. */
 import { usualDoors, variablesOf, type EnvironmentClient } from './environment.ts';
 import { s3Configuration } from './print-s3.ts';
 
@@ -23,7 +23,7 @@ export type PrintableClient = (typeof printableClients)[number];
 
 export interface PrintOptions {
   readonly proxyUrl: string;
-  /** Registry for the lazy loaders. */
+  /** The registry for lazy loaders. */
   readonly registry: { readonly name: string; readonly url: string };
 }
 

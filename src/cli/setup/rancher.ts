@@ -33,7 +33,7 @@ function serviceOf(engine: RancherOptions['engine']): string {
   return engine === 'k3s' ? 'k3s, or k3s-agent' : 'rke2-server, or rke2-agent';
 }
 
-/** Everything that is there stays as it is written, comments included. */
+/** Everything in the file stays as it is, comments included. */
 function parsed(text: string, path: string): Document {
   const document = parseDocument(text);
   const problem = document.errors[0];
@@ -43,7 +43,7 @@ function parsed(text: string, path: string): Document {
   });
 }
 
-/** Ours is asked first. False where it stands already. */
+/** Puts our mirror first. False when it is there already. */
 function withMirror(document: Document, name: string, proxyUrl: string, path: string): boolean {
   const place = ['mirrors', name, 'endpoint'];
   const known: unknown = document.getIn(place);

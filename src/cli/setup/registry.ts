@@ -1,8 +1,8 @@
-/** A registry as a user names it: `docker.io`, `registry.example:5000`, or with the way to reach it, `name=http://host:port`. */
+/** A registry as a user names it: `docker.io`, `registry.example:5000`, or with its address, `name=http://host:port`. */
 import { DragonflyError } from '../../core/errors.ts';
 
 export interface SetupRegistry {
-  /** As image references begin with it. */
+  /** The name with which image references begin. */
   readonly name: string;
   /** Where its API is. */
   readonly url: string;
@@ -17,7 +17,7 @@ export function parseRegistry(text: string): SetupRegistry {
   });
 }
 
-/** Image names begin with docker.io, but the registry lives elsewhere; at docker.io itself is a web site. */
+/** Image names begin with docker.io, but the registry has another host; docker.io itself is a web site. */
 function defaultUrl(name: string): string {
   return name === 'docker.io' ? 'https://registry-1.docker.io' : `https://${name}`;
 }

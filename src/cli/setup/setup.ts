@@ -37,7 +37,7 @@ const dockerdTimeoutMs = 10_000;
 
 const engines = ['containerd', 'docker', 'podman', 'crio', 'k3s', 'rke2'] as const;
 type Engine = (typeof engines)[number];
-/** What files of this node are changed for. */
+/** The clients for which setup changes files. */
 type Target = Engine | EnvironmentClient;
 
 interface SetupOptions {
@@ -160,7 +160,7 @@ async function setUp(engine: Target, options: SetupOptions, io: CommandIo): Prom
   }
   const verify = (): Promise<void> =>
     options.verify && isEngine(engine) ? verifyWay(options.proxy, plan.registries, io.signal) : Promise.resolve();
-  await verify(); // a node is not wired to a proxy that does not work
+  await verify(); // a node is not pointed at a proxy that does not work
   if (plan.changes.length > 0) {
     await journal.apply(plan);
     try {
@@ -175,13 +175,13 @@ async function setUp(engine: Target, options: SetupOptions, io: CommandIo): Prom
   }
   if (options.hold) {
     await stayAlive(io.signal);
-    // Those of an earlier run, too, which did not come to it.
+    // Includes the commands of an earlier run that did not get that far.
     if (await journal.isRecorded()) for (const path of await journal.undo()) say(`put back ${path}`);
   }
   return 0;
 }
 
-/** A pod whose only work is done. */
+/** For a pod, which must not end after its only task. */
 async function stayAlive(signal: AbortSignal): Promise<void> {
   const alive = setInterval(() => undefined, 2 ** 30);
   await aborted(signal);
@@ -237,7 +237,7 @@ async function planFor(engine: Target, options: SetupOptions, signal: AbortSigna
   }
 }
 
-/** A client is not led to a door that is closed. */
+/** A client must not be pointed at a closed door. */
 async function requiredDoors(client: EnvironmentClient, proxyUrl: string, signal: AbortSignal): Promise<DoorUrls> {
   const doors = await openDoors(proxyUrl, signal);
   const closed = doorsOf[client].find((name) => doors[name] === undefined);
@@ -248,8 +248,8 @@ async function requiredDoors(client: EnvironmentClient, proxyUrl: string, signal
 }
 
 /**
- * Without --fresh Debian's links to a file that is gone stay; with it the hooks, of which Java's store is one, are not told of
- * what has gone.
+ * Without --fresh, Debian keeps links to a file that is gone; with it, the hooks (Java's store is one) do not hear of
+ * removed files.
  */
 const debianForgets = `update-ca-certificates --fresh
 hooks=/etc/ca-certificates/update.d
@@ -281,7 +281,7 @@ function systemTrust(directory: string | undefined): SystemTrust {
   });
 }
 
-/** It may be gone when its file is put back. */
+/** The file may not exist any more when it is restored. */
 const dockerReload = {
   written: ['systemctl', 'reload', 'docker'],
   putBack: ['sh', '-c', 'systemctl reload docker || true'],
@@ -296,7 +296,7 @@ async function isDockerActive(): Promise<boolean> {
   }
 }
 
-/** Undefined where there is no dockerd to ask. */
+/** Undefined when there is no dockerd. */
 async function dockerMajor(): Promise<number | undefined> {
   try {
     const { stdout } = await promisify(execFile)('dockerd', ['--version'], { timeout: dockerdTimeoutMs });

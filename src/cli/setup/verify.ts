@@ -1,16 +1,16 @@
-/** Whether the way through the proxy works: a real request for each registry. */
+/** Tests the way through the proxy: a real request for each registry. */
 import { request } from 'undici';
 import { z } from 'zod';
 import { DragonflyError } from '../../core/errors.ts';
 
 const verifyTimeoutMs = 10_000;
 
-/** Without registries only the proxy itself has to answer. DAEMON_UNREACHABLE, or SOURCE_UNREACHABLE with the reason. */
+/** Without registries, only the proxy itself has to answer. Throws DAEMON_UNREACHABLE, or SOURCE_UNREACHABLE with the reason. */
 export async function verifyWay(proxyUrl: string, registries: readonly string[], signal: AbortSignal): Promise<void> {
   if (registries.length === 0) return void (await ask(`${proxyUrl}/v2/`, undefined, signal));
   for (const registry of registries) {
     const { statusCode, text } = await ask(`${proxyUrl}/v2/`, registry, signal);
-    // 401 is a registry that wants a login: the way works
+    // 401 comes from a registry that wants a login, so the way works
     if (statusCode === 200 || statusCode === 401) continue;
     throw new DragonflyError(
       'SOURCE_UNREACHABLE',
@@ -24,7 +24,7 @@ export async function verifyWay(proxyUrl: string, registries: readonly string[],
 
 const description = z.object({ service: z.literal('dragonfly'), doors: z.record(z.string(), z.string()) });
 
-/** The doors that the daemon has open, as URLs. DAEMON_UNREACHABLE when none answers there. */
+/** The URLs of the daemon's open doors. Throws DAEMON_UNREACHABLE when nothing answers there. */
 export async function openDoors(proxyUrl: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
   const url = `${proxyUrl}/.well-known/dragonfly`;
   const { statusCode, text } = await ask(url, undefined, signal);

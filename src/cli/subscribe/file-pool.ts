@@ -1,4 +1,4 @@
-/** Open files of a directory tree, so many at most: chunks come in the order of packs, which is nearly that of the files. */
+/** Open files of a directory tree, a limited number of them: chunks come in the order of packs, which is nearly that of the files. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { longestWriteBytes } from '../../core/files/longest-write.ts';
 
@@ -6,14 +6,14 @@ const openAtOnce = 64;
 
 export class FilePool implements AsyncDisposable {
   readonly #flags: 'r' | 'r+';
-  /** The one used longest ago is the first. */
+  /** The least recently used file comes first. */
   readonly #open = new Map<string, FileHandle>();
 
   constructor(flags: 'r' | 'r+') {
     this.#flags = flags;
   }
 
-  /** Good until the next call. */
+  /** Valid until the next call. */
   async get(path: string): Promise<FileHandle> {
     const known = this.#open.get(path);
     if (known) {
@@ -38,7 +38,7 @@ export class FilePool implements AsyncDisposable {
   }
 }
 
-/** Throws when the file refuses. */
+/** Throws the file system's error. */
 export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const count = Math.min(bytes.length - done, longestWriteBytes);

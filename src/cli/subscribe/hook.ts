@@ -1,4 +1,4 @@
-/** The command of the operator after a switch: it tells an inference server to load what is there now. */
+/** The operator's command that runs after a switch, for example to make an inference server load the new version. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { DragonflyError } from '../../core/errors.ts';
@@ -10,18 +10,18 @@ export interface HookOrder {
   readonly timeoutMs: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly release: { readonly name: string; readonly version: string; readonly previous: string };
-  /** Directory of the version, and the link that leads to it. */
+  /** The directory of the version, and the link that points to it. */
   readonly directory: string;
   readonly link: string;
 }
 
-/** Throws FAILED_PRECONDITION when it does not end well; then nothing of it runs any more. */
+/** Throws FAILED_PRECONDITION when the command fails; after that no process of it runs any more. */
 export async function runHook(order: HookOrder, signal: AbortSignal): Promise<void> {
   const { command, timeoutMs, env, release, directory, link } = order;
   using deadline = deadlineSignal(signal, timeoutMs);
   const child = spawn('/bin/sh', ['-c', command], {
     stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true, // a group of its own, to be ended as a whole
+    detached: true, // a process group of its own, so that it can be ended as a whole
     env: {
       ...env,
       DRAGONFLY_NAME: release.name,

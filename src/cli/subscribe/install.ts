@@ -19,24 +19,24 @@ import type { Chunk, FileEntry, Manifest } from '../../swarm/releases/manifest.t
 import { FilePool, writeAll } from './file-pool.ts';
 
 const blockBytes = 4 * 2 ** 20;
-/** Packs on their way at once. */
+/** Packs that are fetched at once. */
 const packsAtOnce = 3;
 
 export interface InstallOptions {
   readonly manifest: Manifest;
   /** Empty. */
   readonly target: string;
-  /** Where a chunk is on this disk already. */
+  /** Where a chunk already is on this disk. */
   readonly local: (sha256: string) => ChunkPlace | undefined;
   /** For packs. */
   readonly scratch: string;
-  /** Writes the content of a task to a file that is only read. */
+  /** Writes a task's content to a file that is only read. */
   readonly fetch: (taskId: string, path: string, signal: AbortSignal) => Promise<void>;
   readonly onBytes: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** Throws DIGEST_MISMATCH, NO_SPACE, and what fetching throws. */
+/** Throws DIGEST_MISMATCH, NO_SPACE, and the errors of `fetch`. */
 export async function install(options: InstallOptions): Promise<void> {
   const { manifest, target } = options;
   const plan = planFetch(manifest, options.local);
@@ -54,7 +54,7 @@ export async function install(options: InstallOptions): Promise<void> {
   await finishEntries(manifest, target);
 }
 
-/** Compares a directory that is there. */
+/** Compares an existing directory with its manifest. */
 export async function isIntact(manifest: Manifest, directory: string, signal: AbortSignal): Promise<boolean> {
   for (const { path, sha256, lengthBytes } of filesOf(manifest)) {
     signal.throwIfAborted();
@@ -98,7 +98,7 @@ async function makeEntries({ entries }: Manifest, target: string): Promise<void>
   }
 }
 
-/** What cannot be read is found when the files are compared. */
+/** Chunks that cannot be read are found when the files are compared. */
 async function copyLocal(copies: readonly LocalCopy[], { target, onBytes, signal }: InstallOptions): Promise<void> {
   await using sources = new FilePool('r');
   await using targets = new FilePool('r+');
@@ -189,7 +189,7 @@ async function copyPack(
   }
 }
 
-/** Files that are not what they should be, and their chunks that are not; what is right goes to the disk. */
+/** Finds files that differ from the manifest, and their differing chunks; correct files are flushed to disk. */
 async function wrongChunks(
   files: readonly FileEntry[],
   { manifest, target, signal }: InstallOptions,
@@ -207,7 +207,7 @@ async function wrongChunks(
       const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
       if (bytesRead !== bytes.length || hash('sha256', bytes, 'hex') !== chunk.sha256) chunks.add(index);
     }
-    // All its chunks are right, and the whole is not: the manifest contradicts itself.
+    // All of its chunks are correct but the whole is not, so the manifest contradicts itself.
     if (chunks.size === 0) throw new DragonflyError('DIGEST_MISMATCH', `"${entry.path}" is not what the manifest says`);
   }
   return { files: wrong, chunks };
@@ -227,7 +227,10 @@ async function digestOf(path: string, signal: AbortSignal, { sync = false } = {}
   return whole.digest('hex');
 }
 
-/** Links last, so that nothing is ever written through one; rights of a directory after what is in it. Those of the whole are for whoever names it. */
+/**
+ * Links come last, so that nothing is ever written through one. A directory gets its rights after its entries; those of the root
+ * are set by whoever names it.
+ */
 async function finishEntries({ entries }: Manifest, target: string): Promise<void> {
   for (const entry of entries.toReversed()) {
     const path = join(target, entry.path);
@@ -236,7 +239,7 @@ async function finishEntries({ entries }: Manifest, target: string): Promise<voi
   }
 }
 
-/** So that what is in them can be deleted. */
+/** Makes directories writable, so that their entries can be deleted. */
 export async function openDirectories(path: string): Promise<void> {
   const stats = await lstat(path).catch((error: unknown) => {
     if (toDragonflyError(error).code === 'INTERNAL') return undefined;

@@ -1,4 +1,4 @@
-/** Of what comes while the reader is busy only the last counts: a version that was overtaken is never fetched. */
+/** Of the items that arrive while the reader is busy only the last is kept, so that an outdated version is never fetched. */
 export async function* newest<T>(source: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
   let latest: { readonly value: T } | undefined;
   let ended = false;

@@ -1,4 +1,4 @@
-/** `dragonfly subscribe NAME --to PATH`: the versions of a name, as they are published, as a directory that changes at once or not at all. */
+/** `dragonfly subscribe NAME --to PATH`: keeps the newest version of a name in a directory, which always switches as a whole. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command as Parser, CommanderError } from 'commander';
 import type { Command, CommandIo } from '../../core/process/command.ts';
@@ -105,7 +105,7 @@ async function subscribe(name: string, flags: SubscribeFlags, io: CommandIo): Pr
   return 0;
 }
 
-/** Ends with the signal alone. Whatever fails is said, and tried again. */
+/** Ends only when the signal aborts. Failures are printed, and retried. */
 async function follow(
   name: string,
   {
@@ -131,7 +131,7 @@ async function follow(
       const { message } = toDragonflyError(error);
       io.stderr.write(`dragonfly subscribe: ${message}; trying again\n`);
     } finally {
-      attempt.abort(); // the stream, which may be waiting for the next version
+      attempt.abort(); // ends the stream, which may be waiting for the next version
     }
     await delay(backOffMs(failures), undefined, { signal }).catch(() => undefined);
   }

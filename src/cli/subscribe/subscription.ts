@@ -1,4 +1,4 @@
-/** One name at one path: brings versions here, switches to them, tells the operator's command and the manager. */
+/** One name at one path: fetches versions, switches to them, runs the operator's command, and reports to the manager. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,11 +14,11 @@ import { VersionsDirectory } from './versions-directory.ts';
 export interface SubscriptionOptions {
   readonly daemon: ReleaseDaemon;
   readonly name: string;
-  /** Becomes a link to the version in use. */
+  /** Becomes a link to the current version. */
   readonly path: string;
-  /** Versions that stay here, the one in use included. */
+  /** How many versions stay here, including the current one. */
   readonly keep: number;
-  /** One of these must have signed it; any version is taken when there are none. */
+  /** The version must be signed by one of these keys; when there are none, no signature is required. */
   readonly requiredKeys: readonly string[];
   readonly hook: { readonly command: string; readonly timeoutMs: number } | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -28,7 +28,7 @@ export interface SubscriptionOptions {
   readonly signal: AbortSignal;
 }
 
-/** Of what a report says went wrong; and how long one may take: no switch waits for a manager that is away. */
+/** The maximum length of an error in a report, and how long a report may take, because no switch waits for a manager that is away. */
 const reportErrorLength = 2_000;
 const reportTimeoutMs = 2_000;
 
@@ -39,13 +39,13 @@ export class Subscription {
     this.#options = options;
   }
 
-  /** Id of the newest version that was dealt with here. */
+  /** The id of the newest version that was handled here. */
   async followed(): Promise<number> {
     using directory = await this.#open();
     return directory.followed;
   }
 
-  /** Runs the command for the version in use, when it has not ended well for it yet. */
+  /** Runs the command for the current version if it has not succeeded for it yet. */
   async resume(): Promise<void> {
     const { hook, name } = this.#options;
     using directory = await this.#open();
@@ -83,7 +83,7 @@ export class Subscription {
     return VersionsDirectory.open(this.#options.path, this.#options.name);
   }
 
-  /** Kept here, and unchanged. What is in use is not read again with every start. */
+  /** True when the version is kept here and unchanged. The current version is not read again at every start. */
   async #isHere({ version, manifestDigest }: Release, directory: VersionsDirectory): Promise<boolean> {
     const isKept = directory.kept.some((kept) => kept.version === version && kept.manifestDigest === manifestDigest);
     if (!isKept) return false;
@@ -112,7 +112,7 @@ export class Subscription {
     await directory.add(target, manifest, release.manifestDigest);
   }
 
-  /** Once for every switch; again with the next start when this program or the command did not come to its end. */
+  /** Runs once for every switch, and again at the next start if this program or the command did not finish. */
   async #runHook(
     { name, version }: Pick<Release, 'name' | 'version'>,
     previous: string,
@@ -137,7 +137,7 @@ export class Subscription {
     });
   }
 
-  /** Never throws: the manager shows what it is told, and nothing depends on it. */
+  /** Never throws: the manager only displays the report. */
   async #report({ name, version }: Release, state: string, error = ''): Promise<void> {
     const { daemon, path, signal } = this.#options;
     const report = { name, version, path, state, error: error.slice(0, reportErrorLength), hostId: '' };
@@ -145,7 +145,7 @@ export class Subscription {
   }
 }
 
-/** Every chunk of the versions that are here. */
+/** All chunks of the versions that are here. */
 async function chunksHere(directory: VersionsDirectory): Promise<ReadonlyMap<string, ChunkPlace>> {
   const places = new Map<string, ChunkPlace>();
   for (const { version } of directory.kept) {

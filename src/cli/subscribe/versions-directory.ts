@@ -26,11 +26,11 @@ import { manifestText, parseManifest, type Manifest } from '../../swarm/releases
 
 const recordSchema = z.object({
   name: z.string(),
-  /** Id of the newest version that was dealt with: newer ones are followed, older ones are not gone back to. */
+  /** The id of the newest version that was handled: newer ones are followed, older ones are not returned to. */
   followed: z.int().min(0),
-  /** The last one was in use last. */
+  /** In order of use: the current one is last. */
   kept: z.array(z.object({ version: z.string(), manifestDigest: z.string() })),
-  /** For which version the command of the operator has ended well. */
+  /** The version for which the operator's command has succeeded. */
   told: z.string(),
 });
 
@@ -54,7 +54,10 @@ export class VersionsDirectory implements Disposable {
     this.#record = record;
   }
 
-  /** For this process alone. Throws IN_USE, FAILED_PRECONDITION when it has versions of something else, OUTPUT when the path is something else. */
+  /**
+   * Locks the directory for this process. Throws IN_USE, FAILED_PRECONDITION when it has versions of another name, OUTPUT when
+   * the path is something else.
+   */
   static async open(path: string, name: string): Promise<VersionsDirectory> {
     const link = await placeOf(path);
     requireOwnLink(link);
@@ -68,7 +71,7 @@ export class VersionsDirectory implements Disposable {
           hint: 'Give every name a path of its own.',
         });
       const directory = new VersionsDirectory(link, lock, record);
-      await directory.#write({}); // before anything else is there: what is there without it is not ours to delete
+      await directory.#write({}); // written first, because files without a record are not ours to delete
       await directory.#sweep();
       return directory;
     } catch (error) {
@@ -90,7 +93,7 @@ export class VersionsDirectory implements Disposable {
     return this.#record.told;
   }
 
-  /** The one used last is the first. */
+  /** The most recently used version comes first. */
   get kept(): readonly { readonly version: string; readonly manifestDigest: string }[] {
     return this.#record.kept.toReversed();
   }
@@ -99,7 +102,7 @@ export class VersionsDirectory implements Disposable {
     return join(this.#base, version);
   }
 
-  /** Of a kept version; undefined when it cannot be read. */
+  /** The manifest of a kept version; undefined when it cannot be read. */
   async manifestOf(version: string): Promise<Manifest | undefined> {
     try {
       return parseManifest(await readFile(this.#manifestPath(version), 'utf8'));
@@ -108,12 +111,12 @@ export class VersionsDirectory implements Disposable {
     }
   }
 
-  /** An empty directory on the same file system, for what is made on the way. */
+  /** An empty directory on the same file system, for temporary files. */
   unfinished(): Promise<string> {
     return mkdtemp(join(this.#base, unfinished));
   }
 
-  /** Takes a finished directory over. */
+  /** Adds a finished directory. */
   async add(staged: string, manifest: Manifest, manifestDigest: string): Promise<void> {
     const { version } = manifest;
     const place = this.pathOf(version);
@@ -146,7 +149,7 @@ export class VersionsDirectory implements Disposable {
     await this.#write({ told: version });
   }
 
-  /** Keeps the current version and those in use before it, `count` in all. */
+  /** Keeps the current version and the ones used before it, `count` in all. */
   async keep(count: number): Promise<void> {
     const { current } = this;
     const others = this.kept.filter(({ version }) => version !== current).slice(0, Math.max(0, count - 1));
@@ -168,10 +171,10 @@ export class VersionsDirectory implements Disposable {
     await writeWholeFile(join(this.#base, recordName), JSON.stringify(this.#record), { mode: 0o600 });
   }
 
-  /** A directory that is deleted is never seen half deleted under its own name. */
+  /** Moves a directory away before it is deleted, so that it is never half deleted under its own name. */
   async #setAside(place: string): Promise<void> {
     if (!lstatSync(place, { throwIfNoEntry: false })) return;
-    await chmod(place, 0o700); // one that may not be written cannot be moved either
+    await chmod(place, 0o700); // a directory without write permission cannot be moved
     await rename(place, join(await this.unfinished(), 'gone'));
   }
 
@@ -193,7 +196,7 @@ export class VersionsDirectory implements Disposable {
   }
 }
 
-/** Directories without the right to write are part of what is published. */
+/** Published directories may lack write permission. */
 async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true }).catch(async (error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
@@ -215,7 +218,7 @@ async function placeOf(path: string): Promise<string> {
   return join(parent, basename(full));
 }
 
-/** Whatever is not recorded in it is deleted: nobody else may have made or filled it, nor put a link in its place. Throws OUTPUT. */
+/** Deletes everything in it that is not recorded, so nobody else may have created or filled it, or replaced it by a link. Throws OUTPUT. */
 async function makeOwn(base: string): Promise<void> {
   try {
     await mkdir(base, { mode: 0o755 });
@@ -236,7 +239,7 @@ async function makeOwn(base: string): Promise<void> {
   );
 }
 
-/** Left by whoever was killed before there was a record. */
+/** Left by a process that was killed before there was a record. */
 function isOfBeginning(name: string): boolean {
   return name.startsWith(lockName) || name.startsWith(recordName);
 }
@@ -278,7 +281,7 @@ async function readRecord(path: string): Promise<VersionsRecord | undefined> {
   }
 }
 
-/** Held by the system for this process, so that it goes with it however it ends. */
+/** The operating system holds the lock for this process, and releases it however the process ends. */
 function lockOf(path: string, link: string): DatabaseSync {
   const lock = new DatabaseSync(path);
   try {

@@ -11,16 +11,16 @@ import { ManagedProcess, describeExit, type Exit } from './managed-process.ts';
 import { daemonSocket, dfdaemonConfig, managerConfig, schedulerConfig } from './config.ts';
 
 export interface LocalClusterOptions {
-  /** Existing directory; every service gets one of its own in it. */
+  /** An existing directory, in which every service gets one of its own. */
   readonly directory: string;
   readonly peers: number;
   readonly seeds?: number;
   readonly schedulers?: number;
-  /** Aborting it while the services come up takes down those that have. */
+  /** Aborting it while the services start stops those that already run. */
   readonly signal?: AbortSignal;
-  /** First password of the user root; by default the manager makes one and writes it into its log. */
+  /** The first password of the user root; by default the manager creates one and writes it to its log. */
   readonly rootPassword?: string;
-  /** Words that start a program, where that is not the product that asks. */
+  /** The command that starts a program, if it is not the running product itself. */
   readonly command?: (program: string) => readonly string[];
 }
 
@@ -33,7 +33,7 @@ export interface LocalNode {
 
 export interface LocalDaemon extends LocalNode {
   readonly seed: boolean;
-  /** Socket of the local API, for `dfget --endpoint`. */
+  /** The socket of the local API, for `dfget --endpoint`. */
   readonly socket: string;
 }
 
@@ -46,7 +46,7 @@ export class LocalCluster {
   #closing: Promise<void> | undefined;
   #onExit: (node: LocalNode, exit: Exit) => void = (node, exit) => this.fail(crashOf(node, exit));
 
-  /** Rejects, with everything stopped again, when a service does not come up. */
+  /** Rejects, with everything stopped again, when a service does not start. */
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
     const { peers, seeds = 1, schedulers = 1 } = options;
     const cluster = new LocalCluster(options);
@@ -68,21 +68,21 @@ export class LocalCluster {
 
   private constructor(options: LocalClusterOptions) {
     this.#options = options;
-    // Nobody may be listening when a service crashes; the promise must not end the process then.
+    // Nobody may be waiting for the promise when a service crashes; that must not end the process.
     this.#crashed.promise.catch(() => undefined);
   }
 
-  /** Rejects when a service exits unexpectedly and no supervisor handles it: UNAVAILABLE with its name and its last lines. */
+  /** Rejects with UNAVAILABLE, the service's name and its last lines, when a service exits unexpectedly and no supervisor handles it. */
   get crashed(): Promise<never> {
     return this.#crashed.promise;
   }
 
-  /** From now on this function handles services that exit on their own; they no longer count as a crash of the cluster. */
+  /** From now on this function handles services that exit; their exits no longer count as a crash of the cluster. */
   onExit(handle: (node: LocalNode, exit: Exit) => void): void {
     this.#onExit = handle;
   }
 
-  /** Gives the cluster up because of that service. */
+  /** Gives the cluster up because of this service. */
   fail(error: DragonflyError): void {
     this.#crashed.reject(error);
   }
@@ -99,7 +99,7 @@ export class LocalCluster {
     return [...this.#nodes.values()];
   }
 
-  /** Seed peers first, each kind by its number. */
+  /** Seed peers come first, each kind by its number. */
   get daemons(): LocalDaemon[] {
     const byNumber = (a: LocalDaemon, b: LocalDaemon): number => a.name.localeCompare(b.name, 'en', { numeric: true });
     const daemons = this.nodes.filter(isDaemon).sort(byNumber);
@@ -126,7 +126,7 @@ export class LocalCluster {
     throw new DragonflyError('NOT_FOUND', `${name} is no dfdaemon`);
   }
 
-  /** Ends a service as a power cut would, and does not count it as a crash. */
+  /** Ends a service like a power cut, and does not count it as a crash. */
   async kill(name: string): Promise<void> {
     const { process } = this.node(name);
     this.#stopped.add(process);
@@ -134,7 +134,7 @@ export class LocalCluster {
     await process.exited;
   }
 
-  /** Starts a service again on what it left in its directory; the manager and each proxy keep their ports. */
+  /** Starts a service again with the files it left in its directory; the manager and each proxy keep their ports. */
   async restart(name: string): Promise<LocalNode> {
     const { program, process, directory } = this.node(name);
     this.#stopped.add(process);
@@ -148,7 +148,7 @@ export class LocalCluster {
     return this.#run(name, program);
   }
 
-  /** Those that download first, so that they can say good-bye to those that coordinate. */
+  /** Daemons are stopped first, so that they can say good-bye to the scheduler and the manager. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= (async () => {
       for (const program of ['dfdaemon', 'scheduler', 'manager'] as const) {
@@ -172,7 +172,7 @@ export class LocalCluster {
     config: (directory: string, name: string) => string,
   ): Promise<void> {
     const names = Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`);
-    // All settle before a failure is passed on: none may come up after the cluster was taken down.
+    // All have to settle before a failure is passed on, because none may start after the cluster was stopped.
     const started = await Promise.allSettled(names.map((name) => this.#start(name, program, config)));
     const failed = started.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
@@ -193,7 +193,7 @@ export class LocalCluster {
     const directory = join(this.#options.directory, name);
     const args = ['--config', configPath(directory)];
     const logPath = join(directory, 'log');
-    // The manager takes the secret; the others get it with the fingerprint by which they know the manager.
+    // The manager takes the secret; the others get it together with the fingerprint by which they recognise the manager.
     const { rootPassword, signal, command } = this.#options;
     const env: Record<string, string> = { DRAGONFLY_JOIN_TOKEN: this.#joinToken ?? this.#joinSecret };
     if (program === 'manager' && rootPassword !== undefined) env['DRAGONFLY_INITIAL_ROOT_PASSWORD'] = rootPassword;
@@ -210,7 +210,7 @@ export class LocalCluster {
     const node: LocalNode | LocalDaemon =
       program === 'dfdaemon' ? { ...common, seed: name.startsWith('seed-'), socket: daemonSocket(directory) } : common;
     this.#nodes.set(name, node);
-    // The cluster was taken down while this came up.
+    // The cluster was stopped while this process started.
     if (this.#closing) await process.stop();
     void process.exited.then((exit) => {
       if (!this.#stopped.has(process)) this.#onExit(node, exit);

@@ -1,14 +1,14 @@
-/** The configuration files of a local cluster: everything on loopback, every port free to choose, each service its own directory. */
+/** The configuration files of a local cluster: everything on loopback, any free port, and a directory for each service. */
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
 const loopback = '127.0.0.1';
 const anyPort = { listen: loopback, port: 0 };
 
-/** Everything between the services is encrypted; tools of this machine may speak plain text to their ports. */
+/** Everything between the services is encrypted; tools on this machine may use plain text. */
 const security = { autoIssueCert: true, tlsPolicy: 'prefer' };
 
-/** The others find the manager by its address: started again, it has to have the same ports as before. */
+/** The other services find the manager by its address, so after a restart it must have the same ports. */
 export function managerConfig(directory: string, ports = { grpc: 0, rest: 0 }): string {
   return stringify({
     server: {
@@ -17,7 +17,7 @@ export function managerConfig(directory: string, ports = { grpc: 0, rest: 0 }): 
     },
     database: { type: 'sqlite', sqlite: { path: join(directory, 'manager.db') } },
     security,
-    // Origins and registries of this cluster are on this machine.
+    // Origins and registries of this cluster run on this machine.
     job: { preheat: { allowCIDRs: ['127.0.0.0/8'] } },
   });
 }

@@ -18,16 +18,16 @@ export interface NodeProgress {
 export interface NodeResult {
   readonly node: string;
   readonly taskId: string;
-  /** Id of this download as the other nodes see it. */
+  /** The id of this download, as the other nodes see it. */
   readonly peerId: string;
   readonly costMs: number;
   readonly contentLengthBytes: number;
-  /** Of the delivered file, computed from the file: lower-case hex. */
+  /** Computed from the delivered file: lower-case hex. */
   readonly sha256: string;
   readonly bytesFromOrigin: number;
   readonly originRequests: number;
   readonly bytesLocal: number;
-  /** Name of the node that gave → bytes; the id of its download until `withNodeNames` has put the name. */
+  /** The name of the sending node → bytes. `withNodeNames` sets the names; until then the keys are ids of downloads. */
   readonly bytesFromNode: ReadonlyMap<string, number>;
 }
 
@@ -42,7 +42,7 @@ export interface NodeDownloadOptions {
   readonly onProgress: (progress: NodeProgress) => void;
 }
 
-/** Throws what the daemon reports, with the node's name in front. */
+/** Throws the daemon's error, with the node's name in front. */
 export async function downloadOnNode(daemon: LocalDaemon, options: NodeDownloadOptions): Promise<NodeResult> {
   const delivered = await deliverOnNode(daemon, options);
   const file = await digestOfFile(delivered.outputPath);
@@ -50,7 +50,7 @@ export async function downloadOnNode(daemon: LocalDaemon, options: NodeDownloadO
   return { ...delivered, contentLengthBytes: file.sizeBytes, sha256: file.sha256 };
 }
 
-/** The download alone: the file has not been read yet. */
+/** Only the download, without reading the file. */
 export async function deliverOnNode(daemon: LocalDaemon, options: NodeDownloadOptions): Promise<NodeDelivery> {
   const { channels, url, signal, onProgress } = options;
   const client = createClient(DfdaemonDownloadDefinition, channels, `unix:${daemon.socket}`);
@@ -93,7 +93,7 @@ export async function deliverOnNode(daemon: LocalDaemon, options: NodeDownloadOp
   };
 }
 
-/** Downloads know each other by id only; with the results of all of them at hand, the ids become names. */
+/** Downloads know each other only by id; with all results at hand the ids are replaced by names. */
 export function withNodeNames(results: readonly NodeResult[]): NodeResult[] {
   const names = new Map(results.map(({ peerId, node }) => [peerId, node]));
   return results.map((result) => {

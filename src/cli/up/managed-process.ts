@@ -17,21 +17,21 @@ const readyFd = 3;
 const tailLimitLines = 400;
 
 export interface ManagedProcessOptions {
-  /** Words to put before the command, such as those that run it on another host. */
+  /** Words to put before the command, for example to run it on another host. */
   readonly enter?: readonly string[];
-  /** Shown in messages, e.g. `peer-2`. */
+  /** The name shown in messages, e.g. `peer-2`. */
   readonly name: string;
   /** A program of the product (`dfdaemon`). */
   readonly program: string;
-  /** Words that start it, where that is not the product that asks. */
+  /** The command that starts it, if it is not the running product itself. */
   readonly command?: readonly string[] | undefined;
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** File that gets every line of standard output and error; appended to when it exists. */
+  /** A file for every line of standard output and error; existing files are appended to. */
   readonly logPath?: string;
   readonly readyDeadlineMs?: number;
-  /** Aborting it while the service comes up ends the service; afterwards it has no effect. */
+  /** Aborting it while the service starts ends the service; afterwards it has no effect. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -63,7 +63,7 @@ export class ManagedProcess {
   private constructor({ name, program, command, args, cwd, env, logPath, enter = [] }: ManagedProcessOptions) {
     this.name = name;
     this.#log = logPath === undefined ? undefined : createWriteStream(logPath, { flags: 'a' });
-    // A full disk must not take the supervisor down with it; the tail in memory remains.
+    // A full disk must not end the supervisor as well; the last lines stay in memory.
     this.#log?.on('error', () => undefined);
     const [first = program, ...before] = [...enter, ...(command ?? ownCommand(program))];
     this.#child = spawn(first, [...before, ...args, '--ready-fd', String(readyFd)], {
@@ -106,7 +106,7 @@ export class ManagedProcess {
     return this.#addresses;
   }
 
-  /** Address of a listener as announced; throws INTERNAL when the service has none of that name. */
+  /** The announced address of a listener; throws INTERNAL when the service has none of that name. */
   address(listener: string): string {
     const address = this.#addresses[listener];
     if (address === undefined) {
@@ -125,7 +125,7 @@ export class ManagedProcess {
     if (this.running) this.#child.kill(signal);
   }
 
-  /** SIGTERM, and SIGKILL when the process has not ended by the deadline. */
+  /** Sends SIGTERM, and SIGKILL when the process has not ended by the deadline. */
   async stop(deadlineMs = 10_000): Promise<Exit> {
     this.kill('SIGTERM');
     if (!(await withDeadline(this.exited, deadlineMs))) this.kill('SIGKILL');
@@ -165,7 +165,7 @@ export function describeExit({ code, signal }: Exit): string {
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
 }
 
-/** Of what a program printed: the sentence it ended with, and what it advises; all of it when it said none. */
+/** The final sentence that a program printed, and its hint; all of its output when there is none. */
 function lastWords(printed: string): string {
   const lines = printed.split('\n');
   const start = lines.findLastIndex((line) => /^[a-z]+: /.test(line) && !line.startsWith('hint: '));

@@ -1,4 +1,4 @@
-/** An origin with one real file, which counts what it is asked for and what it sends. */
+/** An origin with one real file that counts its requests and the bytes it sends. */
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
@@ -13,7 +13,7 @@ const chunkBytes = 2 ** 20;
 
 /** Writes a file of new random bytes and returns its SHA-256 as lower-case hex. */
 export async function writeRandomFile(path: string, sizeBytes: number, signal: AbortSignal): Promise<string> {
-  // A key stream with a random key: as incompressible as random bytes and many times faster to make.
+  // A key stream with a random key is as incompressible as random bytes, and much faster to generate.
   const stream = createCipheriv('aes-256-ctr', randomBytes(32), randomBytes(16));
   const hash = createHash('sha256');
   const zeros = Buffer.alloc(chunkBytes);
@@ -50,12 +50,12 @@ export class LocalOrigin implements OriginCount {
     this.url = url;
   }
 
-  /** Requests for content so far; a HEAD, or a range of one byte to learn the length, moves no content. */
+  /** Requests for content so far. A HEAD, or a range of one byte to learn the length, is not counted. */
   get requests(): number {
     return this.#requests;
   }
 
-  /** Bytes of bodies handed to the network so far. */
+  /** Bytes of bodies passed to the network so far. */
   get bytesSent(): number {
     return this.#bytesSent;
   }
@@ -95,7 +95,7 @@ export class LocalOrigin implements OriginCount {
   }
 }
 
-/** Undefined for the whole content: no range, one we cannot read, or several, which a server may answer in full. */
+/** Undefined for the whole content: there is no range, it cannot be parsed, or it has several parts, which a server may answer in full. */
 function wantedRange(header: string | undefined, sizeBytes: number): ByteRange | 'outside' | undefined {
   const specs = header === undefined ? undefined : parseRangeHeader(header);
   const [spec, ...more] = specs ?? [];

@@ -1,4 +1,4 @@
-/** Live progress of several nodes: a bar per node on a terminal, a line per node and quarter elsewhere. */
+/** Live progress of several nodes: a bar per node on a terminal, otherwise a line per node and quarter. */
 import type { CommandIo } from '../../core/process/command.ts';
 import { formatBytes } from '../../core/units.ts';
 import type { NodeProgress } from './download.ts';
@@ -25,7 +25,7 @@ export class ProgressBoard implements Disposable {
     if (this.#timer === undefined) this.#tell(progress);
   }
 
-  /** Leaves the bars as they are and the cursor below them. */
+  /** Leaves the bars as they are, with the cursor below them. */
   [Symbol.dispose](): void {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);

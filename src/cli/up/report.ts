@@ -7,12 +7,12 @@ export interface OriginCount {
   readonly requests: number;
 }
 
-/** Wider than this and the giving nodes share one column. */
+/** In a wider table the sending nodes share one column. */
 const maxColumns = 80;
-/** An origin may send this many copies, re-requests after a failure included, before it counts as a difference. */
+/** How many copies the origin may send, re-requests after a failure included, before that counts as a difference. */
 const maxCopies = 1.02;
 
-/** What the nodes say they took from the origin; used when nobody counts at the origin itself. */
+/** The sum of what the nodes report; used when the origin itself does not count. */
 export function originCountOf(results: readonly NodeResult[]): OriginCount {
   return {
     bytesSent: results.reduce((sum, result) => sum + result.bytesFromOrigin, 0),
@@ -21,14 +21,14 @@ export function originCountOf(results: readonly NodeResult[]): OriginCount {
 }
 
 export function receiptTable(results: readonly NodeResult[], expectedSha256: string): string {
-  // In the order of the rows, so that the table reads as a matrix; a node that is not of this cluster comes last.
+  // In the order of the rows, so that the table reads like a matrix; a node outside this cluster comes last.
   const gave = new Set(results.flatMap((result) => [...result.bytesFromNode.keys()]));
   const givers = [...gave].sort((a, b) => rowOf(results, a) - rowOf(results, b));
   const separate = table(results, expectedSha256, givers);
   return separate.indexOf('\n') <= maxColumns ? separate : table(results, expectedSha256, undefined);
 }
 
-/** @param givers a column for each of them; undefined puts them all into one. */
+/** @param givers nodes with a column of their own; undefined puts them all into one. */
 function table(results: readonly NodeResult[], expectedSha256: string, givers: readonly string[] | undefined): string {
   const header = ['node', 'time', 'origin', ...(givers ?? ['other nodes']), 'local', 'sha256'];
   const rows = results.map((result) => {
@@ -60,7 +60,7 @@ export function savingSentence({ bytesSent }: OriginCount, results: readonly Nod
   return `${nodes}, the origin sent ${formatBytes(bytesSent)}: ${formatBytes(saved)} saved`;
 }
 
-/** What is not as it should be, one sentence each; empty when all is right. */
+/** What is not as expected, one sentence each; empty when everything is. */
 export function differences(
   results: readonly NodeResult[],
   expectedSha256: string,
@@ -79,7 +79,7 @@ function rowOf(results: readonly NodeResult[], name: string): number {
   return row < 0 ? results.length : row;
 }
 
-/** First column to the left, the others to the right, as numbers are read. */
+/** The first column is left-aligned, the others are right-aligned because they are numbers. */
 function aligned(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   const cell = (text: string, column: number): string =>

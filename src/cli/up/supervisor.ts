@@ -3,7 +3,7 @@ import { toDragonflyError } from '../../core/errors.ts';
 import { describeExit, type Exit } from './managed-process.ts';
 import { crashOf, type LocalCluster, type LocalNode } from './cluster.ts';
 
-/** A service that ends more often than this within the window will not stay up by being started once more. */
+/** A service that ends more often than this within the window will not be fixed by another restart. */
 const maxRestarts = 5;
 const windowMs = 60_000;
 
@@ -19,7 +19,7 @@ export class Supervisor {
     cluster.onExit((node, exit) => this.#ended(node, exit));
   }
 
-  /** Resolves when no service is being started again; the cluster must not be taken down before. */
+  /** Resolves when no service is being restarted; the cluster must not be stopped before. */
   async settled(): Promise<void> {
     while (this.#restarting.size > 0) await Promise.allSettled(this.#restarting.values());
   }

@@ -40,15 +40,15 @@ interface UpOptions {
   readonly directory: string | undefined;
 }
 
-/** More peers than this and one machine measures itself, not the cluster. */
+/** With more peers than this, the result depends on the machine rather than on the cluster. */
 const maxPeers = 64;
-/** Databases and logs of all services. */
+/** Space for databases and logs of all services. */
 const stateBytes = 64 * 2 ** 20;
-/** What the system takes as the path of a socket. */
+/** The longest path of a socket that the system accepts. */
 const maxSocketPathBytes = 107;
 /** Enough for all peers to leave the scheduler one after the other. */
 const shutdownDeadlineMs = 30_000;
-/** A call to a dying service fails slightly before the exit of its process is known. */
+/** A call to a dying service fails slightly before its exit is known. */
 const exitNoticeMs = 1_000;
 
 export const runUp: Command = async (argv, io) => {
@@ -67,13 +67,13 @@ export const runUp: Command = async (argv, io) => {
 
   const startedMs = performance.now();
   const starting = LocalCluster.start({ directory, peers: options.peers, rootPassword, signal: io.signal });
-  // Also when Ctrl-C comes while services start: whatever has come up is taken down.
+  // Whatever has started is stopped, even when Ctrl-C comes during the start.
   owned.defer('cluster', async () => (await starting.catch(() => undefined))?.[Symbol.asyncDispose]());
   const cluster = await untilAborted(starting, io.signal);
   const names = `manager, scheduler, ${cluster.seeds.length} seed peer, ${cluster.peers.length} peers`;
   say(`up in ${formatDurationMs(performance.now() - startedMs)}: ${names}; state in ${directory}`);
 
-  // Where the exit code is the verdict a crash is part of it; where people play with the cluster it is mended.
+  // When the exit code is the verdict, a crash is part of it; otherwise the crashed service is restarted.
   const supervisor = options.once ? undefined : new Supervisor(cluster, say);
   if (supervisor) owned.defer('supervisor', () => supervisor.settled());
   const channels = owned.add('channels', new Channels());
@@ -101,7 +101,7 @@ interface Distribution {
 async function downloadEverywhere(distribution: Distribution, io: CommandIo): Promise<readonly NodeResult[]> {
   const names = distribution.cluster.daemons.map(({ name }) => name);
   using board = new ProgressBoard(io.stderr, names);
-  // One failure ends the others, so that nothing is left under way when the cluster goes down.
+  // The first failure ends the others, so that nothing is running when the cluster stops.
   const failed = new AbortController();
   const signal = AbortSignal.any([io.signal, failed.signal]);
   const downloads = names.map((name) => downloadOn(name, { distribution, board, signal }));
@@ -127,7 +127,7 @@ async function downloadOn(
     try {
       return await downloadOnNode(daemon, { channels, url, signal, onProgress });
     } catch (error) {
-      // The end of the process may be known a moment later than the end of the call.
+      // The end of the process may become known a moment after the end of the call.
       const ended = !signal.aborted && (await withDeadline(daemon.process.exited, exitNoticeMs));
       if (!supervisor || !ended) throw error;
       await supervisor.settled();
@@ -168,7 +168,10 @@ function instructions(
   ].join('\n');
 }
 
-/** Kept with the state, so that a cluster restarted on it prints the same password; one that was changed in the console is known to its owner only. */
+/**
+ * Kept with the state, so that a cluster restarted on it prints the same password; one that was changed in the console is known
+ * only to its owner.
+ */
 async function rootPasswordIn(directory: string): Promise<string> {
   const path = join(directory, 'root-password');
   try {
@@ -181,7 +184,7 @@ async function rootPasswordIn(directory: string): Promise<string> {
   return password;
 }
 
-/** The file of the origin, and a copy for each node; what a URL leads to has a length that nobody knows yet. */
+/** Space for the origin's file, and a copy for each node; the content of a URL has an unknown length. */
 async function requireSpace(directory: string, { url, sizeBytes, peers }: UpOptions): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
   const neededBytes = (url === undefined ? sizeBytes * (peers + 2) : 0) + stateBytes;
@@ -193,7 +196,7 @@ async function requireSpace(directory: string, { url, sizeBytes, peers }: UpOpti
   );
 }
 
-/** The shortest form that works from the current directory. */
+/** The shortest command that works from the current directory. */
 function dfgetCommand(): string {
   const [path, ...words] = ownCommand('dfget');
   const fromHere = relative(process.cwd(), path);
@@ -222,7 +225,7 @@ async function stateDirectory(named: string | undefined, owned: Owned): Promise<
     makeDirectory(named);
     return resolve(named);
   }
-  // In the system's temporary directory, because the path of a socket may have 107 bytes at most.
+  // In the system's temporary directory, because a socket's path may have 107 bytes at most.
   const directory = await mkdtemp(join(tmpdir(), 'dragonfly-up-'));
   owned.defer('state directory', () => rm(directory, { recursive: true, force: true, maxRetries: 3 }));
   return directory;
@@ -235,7 +238,7 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([work, stopped]);
 }
 
-/** Undefined when help was asked for and shown. Throws INVALID_ARGUMENT. */
+/** Undefined when help was requested and printed. Throws INVALID_ARGUMENT. */
 function parseArguments(argv: readonly string[], io: CommandIo): UpOptions | undefined {
   const parser = new ArgumentParser('dragonfly up')
     .description('Starts a cluster on this machine, gives one file to all of its nodes at once and shows the receipt.')
