@@ -1,4 +1,4 @@
-/** Task ids, compared with those the original computes. */
+/** Compares task ids with those that the original computes. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -6,11 +6,12 @@ import { blobDigest, canonicalUrl, taskId } from './ids.ts';
 import { signatureParams } from './net/signed-urls.ts';
 
 /**
- * Made by a program of our own in Rust that follows the protocol's formula with the crates the original builds on
- * (`url` 2.5.4 for parsing and the form encoding of the query, `sha2`): what a Rust client has for the same URL.
+ * Made by a Rust program of our own that follows the protocol's formula with the crates the original is built on (`url`
+ * 2.5.4 for parsing and for the form encoding of the query, `sha2`), so they are what a Rust client computes for the
+ * same URL.
  */
 const vectors = JSON.parse(readFileSync(new URL('../../test/vectors/task-ids.json', import.meta.url), 'utf8')) as {
-  /** URL to id, with the default list of filtered parameters. */
+  /** Task id by URL, with the default list of filtered parameters. */
   readonly urls: Readonly<Record<string, string>>;
   readonly special: readonly (Parameters<typeof taskId>[0] & { readonly id: string })[];
 };

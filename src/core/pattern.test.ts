@@ -20,7 +20,7 @@ for (const [pattern, text, expected] of cases) {
   });
 }
 
-/** Each keeps a backtracking engine busy for seconds to centuries: the test would not end. */
+/** Each would keep a backtracking engine busy for seconds to centuries, so that the test would never end. */
 const slow: [pattern: string, text: string][] = [
   ['^https?://([a-z0-9-]+\\.?)+\\.corp\\.example/', `https://${'a'.repeat(60)}.corp.exampl`],
   ['.*/models/.*/snapshots/.*\\.(bin|safetensors)$', `http://h${'/models/x/snapshots/y.bin'.repeat(2000)}!`],

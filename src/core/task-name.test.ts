@@ -1,4 +1,4 @@
-/** What a text that an id is computed from is good for. */
+/** Which texts a task id may be computed from. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { taskId } from './ids.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { loadDfdaemonConfig, originConnections } from './config.ts';
 import { configuredSettings } from './cluster/local-dynconfig.ts';
 
-/** As the compose set-up of 2.3 writes it, with what later charts add. */
+/** The file of the original's compose set-up 2.3, with keys that later charts add. */
 const client = `
 console: true
 log: { level: info }

@@ -7,7 +7,7 @@ test('is idle only once nothing is under way any more', { timeout: 120_000 }, as
   await using watch = new IdleWatch(5);
   watch.start(() => answers.shift() ?? false);
   await watch.idle;
-  // How often it looks is the timer's affair: Node may fire one up to a millisecond early.
+  // The number of checks depends on the timer: Node may fire one up to a millisecond early.
   assert.deepEqual(answers, []);
 });
 

@@ -5,7 +5,7 @@ import { configNotes, databaseEngine, managerConfigSchema, parseListenAddress } 
 
 const parse = (text: string) => parseConfig(managerConfigSchema, text, 'manager.yaml');
 
-/** The keys of a file as running clusters of the original have it, misplaced and dead ones included. */
+/** The keys of a file from a running cluster of the original, including misplaced and obsolete ones. */
 const original = `
 server:
   workHome: ''

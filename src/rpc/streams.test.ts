@@ -27,7 +27,7 @@ void describe('a message queue', () => {
         for (const push of turns) {
           if (push) queue.push(pushed++);
           else if (pulls.length <= pushed) {
-            // One pull at a time, as a loop does it.
+            // Pulls one item at a time, like a loop.
             if (pulls.length < pushed) pulls.push(iterator.next());
             await pulls.at(-1);
           }

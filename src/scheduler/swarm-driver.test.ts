@@ -17,7 +17,7 @@ const host: HostInfo = {
 };
 
 test('an event that throws delivers nothing, writes nothing beside the swarm, and the swarm is ticked all the same', async () => {
-  // The lease of the only peer stalls within moments, and is then given anew.
+  // The lease of the only peer stalls within moments and is then granted anew.
   const swarm = new Swarm({ random: seededRandom(1), limits: { leaseStallMs: 5, blockParentMs: 5 } });
   const delivered: Decision[] = [];
   const revoked = Promise.withResolvers<void>();
@@ -29,7 +29,7 @@ test('an event that throws delivers nothing, writes nothing beside the swarm, an
     },
   });
   const order: string[] = [];
-  // Straight at the swarm: the driver has armed nothing yet.
+  // Called on the swarm directly, so that the driver has not set a timer yet.
   swarm.announceHost(host, performance.now());
   const request = {
     peerId: 'p',

@@ -6,7 +6,7 @@ import { Paths } from './paths.ts';
 
 const sites = { count: 2, leastBytesPerSec: 1e6, mostBytesPerSec: 1e7, changeEveryMs: 100, latencyMs: 1 };
 
-/** What a path carries every 50 ms while something flows over it. */
+/** The capacity of a path every 50 ms while something flows over it. */
 function weather(seed: number, from: number, to: number): number[] {
   const clock = new VirtualClock();
   const network = new FluidNetwork(clock);

@@ -42,7 +42,7 @@ test('the same seed gives the same run', () => {
 });
 
 test('random faults leave nobody without the content, and the origin is not asked for what others hold', () => {
-  // bench/swarm/trouble.ts goes on from here
+  // bench/swarm/trouble.ts continues with higher seeds
   for (let seed = 1; seed <= 120; seed += 1) {
     const result = runTrouble(randomTrouble(seed));
     assert.equal(result.unfinished + result.failed, 0, `run ${seed} left peers behind`);

@@ -9,7 +9,7 @@ import { Writable } from 'node:stream';
 import { parseDfgetOptions, type DfgetOptions } from './options.ts';
 import { withOwnCredentials } from './own-credentials.ts';
 
-/** Where the machine that runs the tests must not look. */
+/** Keeps the lookup away from the credentials of the machine that runs the tests. */
 const nowhere = { AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nonexistent' };
 
 async function found(

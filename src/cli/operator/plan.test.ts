@@ -15,7 +15,7 @@ const account = (spec: unknown = {}, metadata: object = {}): Account =>
     spec,
   });
 
-/** As an API server has it: with what it adds, and with all pods ready. */
+/** The object as an API server returns it: with the server's additions, and with all pods ready. */
 function running(object: KubernetesObject, ready = true): ObservedObject {
   const spec = object['spec'] as Record<string, unknown> | undefined;
   const pods = Number(spec?.['replicas'] ?? 1);
@@ -96,7 +96,7 @@ describe('what must happen next for an account', () => {
           : object,
       ),
     });
-    // It does not come up: the others go on as they were, and are told so.
+    // The manager does not become ready, so the others stay as they are, and the status says why.
     const stuck = planned(next, mixed(['manager']));
     assert.deepEqual(stuck, { actions: [], waiting: ['scheduler', 'seed-peer'] });
     const waiting = told(next, mixed(['manager']));
@@ -119,7 +119,7 @@ describe('what must happen next for an account', () => {
     const ending = { ...namespace, metadata: { ...namespace.metadata, deletionTimestamp: '2026-12-01T00:00:00Z' } };
     assert.deepEqual(planned(leaving, { namespace: ending, objects }).actions, []);
     assert.deepEqual(planned(leaving, nothing).actions, [{ do: 'release', finalizers: ['other'] }]);
-    // Somebody else's namespace of that name stays.
+    // A namespace of the same name that belongs to somebody else stays.
     const foreign = { ...namespace, metadata: { ...namespace.metadata, ownerReferences: [] } };
     assert.deepEqual(named(planned(leaving, { namespace: foreign, objects: [] }).actions), ['release']);
     assert.equal(planned(account(), { namespace: foreign, objects: [] }).refusal?.reason, 'NamespaceTaken');

@@ -1,4 +1,4 @@
-/** Each link of each chain, against a service that says what it was asked. */
+/** Tests each link of each credential chain, against a service that reports the requests it gets. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

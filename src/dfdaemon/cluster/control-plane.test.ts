@@ -26,7 +26,7 @@ test('no origin request reaches the control plane, as it is now', async () => {
     ['10.9.9.9', 65_000, false],
     ['127.0.0.1', 65_001, true],
     ['0.0.0.0', 65_001, true],
-    ['127.1.2.3', 65_001, false], // somebody else may listen there
+    ['127.1.2.3', 65_001, false], // another program may listen at this address
   ];
   for (const [address, port, expected] of cases) assert.equal(denied(address, port), expected, `${address} ${port}`);
   await controlPlane.update('schedulers', ['10.0.0.3:8002', '10.0.0.4:8002', 'no-such-name.invalid:1']);

@@ -1,4 +1,4 @@
-/** What a certificate of a service is good for at a node. */
+/** What a service may do at a node with its certificate. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Metadata } from '@grpc/grpc-js';

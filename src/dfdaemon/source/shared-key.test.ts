@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sharedKeyAuthorization } from './shared-key.ts';
 
-/** The published account of the emulators; the signatures are such as Azurite takes. */
+/** The emulators' published account; Azurite accepts these signatures. */
 const emulator = {
   account: 'devstoreaccount1',
   key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',

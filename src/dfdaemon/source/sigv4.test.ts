@@ -1,4 +1,4 @@
-/** Against the examples AWS publishes: its signature test suite, and those of the S3 documentation. */
+/** Tests against AWS's published examples: its signature test suite, and those of the S3 documentation. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { emptyPayloadHash, encodePath, signV4, type SigningKey } from './sigv4.ts';

@@ -15,9 +15,9 @@ test('writes of others are told from own ones, once', async () => {
     await use.write([Buffer.from('own ')], 0);
     await use.write([Buffer.from('words')], 4);
     assert.equal(file.hasForeignWrites, false);
-    // Between two own writes, and after the last one.
+    // Another process writes between two of our own writes, and after the last one.
     writeFileSync(file.path, 'X', { flag: 'r+' });
-    utimesSync(file.path, 1, 1); // however coarse the clock of the file system
+    utimesSync(file.path, 1, 1); // makes the change visible however coarse the file system's clock is
     await use.write([Buffer.from('!')], 9);
     assert.equal(file.hasForeignWrites, true);
     assert.equal(file.takeForeignWrites(), true);
@@ -38,7 +38,7 @@ test('what lies behind the end of a whole file is given back, and a write of oth
   try {
     const file = new ContentFile(join(directory, 'content'), async () => false);
     const use = file.acquire(true);
-    // As xfs does by itself for files that grow.
+    // Preallocates space, as xfs does by itself for growing files.
     const setAside = (): unknown => execFileSync('fallocate', ['--keep-size', '--length', '1MiB', file.path]);
     setAside();
     await use.write([Buffer.alloc(5000, 1)], 0);

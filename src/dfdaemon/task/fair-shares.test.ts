@@ -10,7 +10,7 @@ test('a total is divided by need', () => {
     [100, [10, Infinity], [10, 90]], // one slow: the other gets the rest
     [100, [Infinity, 10, 30], [60, 10, 30]],
     [100, [90, 80, 20], [40, 40, 20]],
-    [100, [10, 20], [45, 55]], // everyone has enough: what is left over goes to all alike
+    [100, [10, 20], [45, 55]], // all have enough: the rest is divided equally
     [100, [0, 0], [50, 50]],
   ];
   for (const [total, needs, expected] of cases) assert.deepEqual(fairShares(total, needs), expected, String(needs));

@@ -5,7 +5,7 @@ import { TrafficShaper, type TaskRate } from './traffic-shaper.ts';
 const mebibyte = 2 ** 20;
 const rates = { total: 100 * mebibyte, perTask: Infinity, backToSource: Infinity, prefetch: 10 * mebibyte };
 
-/** Bytes the task would get at once, which is a tenth of its rate. */
+/** The bytes that the task would get at once, a tenth of its rate. */
 function burst(task: TaskRate): number {
   let bytes = 0;
   while (task.fromPeers.every((limiter) => limiter.tryAcquire(mebibyte / 10))) bytes += mebibyte / 10;
@@ -37,7 +37,7 @@ describe('a traffic shaper', () => {
       assert.equal(second.share, 50 * mebibyte);
     }
     shaper.divide(1);
-    assert.equal(first.share, 60 * mebibyte); // no more than one task may have
+    assert.equal(first.share, 60 * mebibyte); // the limit of a single task
   });
 
   test('makes what nobody waits for pay as prefetch, all of it together', () => {

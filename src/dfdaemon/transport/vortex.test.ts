@@ -103,7 +103,7 @@ describe('frames of the piece protocol', () => {
 
   test('any bytes are a frame, the start of one, or a PROTOCOL error', () => {
     const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
-    // Half of the inputs get past the header, so that the fields behind it are reached.
+    // Half of the inputs have a valid header, so that the parsing of later fields is tested as well.
     const framed = fc
       .tuple(bytes, fc.constantFrom(tags.pieceContent, tags.error, tags.downloadPiece))
       .map(([value, tag]) => {

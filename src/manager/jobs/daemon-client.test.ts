@@ -1,4 +1,4 @@
-/** What the manager makes of the answers of daemons. */
+/** How the manager interprets the answers of daemons. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DfdaemonUploadDefinition, StatLocalTaskResponse } from '../../../gen/dfdaemon/v2/dfdaemon.ts';

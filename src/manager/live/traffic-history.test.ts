@@ -14,10 +14,10 @@ const cluster = (id: number, originBytes: number, peerBytes: number) => ({
 test('a step is what all clusters together have got since the one before', () => {
   const history = new TrafficHistory();
   assert.deepEqual(history.add(1_000, [cluster(1, 10, 100)]).grown, { at: 1_000, origin_bytes: 0, peer_bytes: 0 });
-  // A cluster that is new did not get all of its bytes within this second.
+  // A new cluster's bytes are not counted as received within this second.
   const { grown } = history.add(2_000, [cluster(1, 15, 170), cluster(2, 1_000, 1_000)]);
   assert.deepEqual(grown, { at: 2_000, origin_bytes: 5, peer_bytes: 70 });
-  // The scheduler of the first cluster has restarted.
+  // The first cluster's scheduler has restarted.
   assert.deepEqual(history.add(3_000, [cluster(1, 1, 1), cluster(2, 1_002, 1_003)]).grown, {
     at: 3_000,
     origin_bytes: 2,

@@ -1,4 +1,4 @@
-/** What nests too deep for those who walk it. */
+/** Rejects JSON that is nested too deeply for recursive code. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { maxJsonDepth } from '../limits.ts';

@@ -16,7 +16,7 @@ test('what came before anybody listened is not counted, what comes after it is, 
   const told = new ToldTraffic(1_000);
   assert.deepEqual(bytes(told.grown(frame(7, 60_000, 100), 2_000)), []);
   assert.deepEqual(bytes(told.grown(frame(7, 61_000, 130), 3_000)), [30]);
-  // The connection broke: all is told again.
+  // The connection broke, so everything is sent again.
   assert.deepEqual(bytes(told.grown(frame(7, 65_000, 135), 7_000)), [5]);
 });
 

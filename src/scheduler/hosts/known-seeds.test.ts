@@ -4,7 +4,7 @@ import { Host } from '../../../gen/common/v2/common.ts';
 import { silentLogger } from '../../core/process/logger.ts';
 import { KnownSeeds } from './known-seeds.ts';
 
-/** A manager that lists one seed, as is found out by asking it again. */
+/** A manager that lists one seed only when it is asked again. */
 function knownSeeds(proven: boolean) {
   const listed = { hostname: 'seed', ip: '10.9.0.1', clusterId: 1 };
   const settings = { seedPeers: [] as (typeof listed)[], applications: [] };

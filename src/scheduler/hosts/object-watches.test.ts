@@ -30,7 +30,7 @@ test('a change ends when all others have let go, and who has changed it is not t
 test('a host that is gone is not waited for, and one that is not held watches nothing', async () => {
   const watches = new ObjectWatches();
   const first = hostOf(watches, 'a');
-  const second = hostOf(watches, 'a'); // comes back before the first stream has broken
+  const second = hostOf(watches, 'a'); // the host comes back before its first stream has broken
   assert.ok(watches.watch('a', ['object']));
   const change = watches.changed('b', 'object', 0);
   first.held[Symbol.dispose]();

@@ -1,4 +1,4 @@
-/** What a manager and a scheduler of the original have written into Redis, read and written by ours. */
+/** Reads and writes messages that a manager and a scheduler of the original have put into Redis. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

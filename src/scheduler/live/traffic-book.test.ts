@@ -71,7 +71,7 @@ test('a distribution begins with the first download and is over when nobody has 
     medianMs: 2_500,
     about,
   });
-  // The same task later is another distribution; who found it on its own disk distributed nothing.
+  // A later download of the same task is another distribution. A peer that found it on its own disk distributed nothing.
   book.began('t', nodeOf('peer'), 60_000);
   book.finished('t', { peerId: 'fast', node: 'fast', tookMs: 1 }, 60_001);
   book.over('t');

@@ -9,7 +9,7 @@ function at(nowMs: number, answerMs = 0): { nowMs: number; answerMs: number } {
   return { nowMs, answerMs };
 }
 
-/** Looks when it is due, and so often. */
+/** Looks this many times, each time when it is due. */
 function look(watch: LifeWatch): { nowMs: number; ask: readonly string[]; silent: readonly string[] } {
   const nowMs = watch.dueMs;
   return { nowMs, ...watch.check(at(nowMs), owes) };

@@ -4,7 +4,7 @@ import { SpareLines } from './spare-lines.ts';
 
 const lookMs = 200;
 
-/** What is welcome after each of so many looks, with the rate and the share of idle parents at each. */
+/** How many parents are welcome after each of this many looks, given the rate and the share of idle parents at each. */
 function looks(spare: SpareLines, from: number, count: number, rate: (look: number) => number, share = 1): number[] {
   return Array.from({ length: count }, (_, look) =>
     spare.welcome((from + look) * lookMs, rate(from + look), () => share),

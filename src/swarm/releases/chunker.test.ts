@@ -5,7 +5,7 @@ import { chunkLength, chunkSizesFor, isChunkSizes, type ChunkSizes } from './chu
 
 const sizes: ChunkSizes = { minBytes: 1024, averageBytes: 4096, maxBytes: 16_384 };
 
-/** The same bytes everywhere and always. */
+/** Reproducible pseudo-random bytes. */
 function bytesOf(seed: string, length: number): Buffer {
   const blocks: Buffer[] = [];
   for (let index = 0; index * 32 < length; index += 1)

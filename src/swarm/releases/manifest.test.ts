@@ -26,7 +26,7 @@ function example(): Manifest {
     sizes,
     mode: 0o755,
     packs: [pack(1, 30), pack(2, 999), pack(3, 20)],
-    // Cut in this order; nothing is used of the pack in the middle.
+    // The file is cut in this order; no chunk of the pack in the middle is used.
     chunks: [chunk(7, 2, 0), chunk(8, 0, 20), chunk(9, 0, 0), chunk(10, 2, 10)],
     entries: [
       { kind: 'directory', path: 'd', mode: 0o700 },

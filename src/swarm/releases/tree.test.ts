@@ -12,7 +12,7 @@ test('files, directories and links that stay inside are a directory', () => {
     [],
     [file('a'), directory('b'), file('b/c'), link('b/d', 'c'), link('e', 'b/../a'), link('f', 'nowhere/yet')],
     [directory('a'), directory('a/b'), link('a/b/up', '../..'), link('root', '.'), file('...'), file('a b\n')],
-    // The kernel goes from where the first link leads to, not from where it is.
+    // The kernel resolves a link relative to the target of the first link, not relative to the link's place.
     [directory('x'), directory('x/y'), link('deep', 'x/y'), link('in', 'deep/../../x')],
   ];
   for (const entries of trees) requireTree(entries);

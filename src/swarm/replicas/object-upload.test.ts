@@ -6,7 +6,7 @@ import { ObjectUpload, uploadPartLength, uploadParts, type UploadContent, type U
 
 const mib = 2 ** 20;
 
-/** What a store does, and what it lets nobody see: a request may be carried out and its answer lost. */
+/** A store, including what it hides: a request may be carried out although its answer is lost. */
 class Store {
   object: { content: string; lengthBytes: number; etag: string } | undefined;
   readonly uploads = new Map<string, Map<number, string>>();
@@ -76,7 +76,7 @@ function contentOf(parts: number): UploadContent {
   };
 }
 
-/** Until it is over, or the process dies: after so many requests, whose last answer nobody hears. */
+/** Runs until the upload is over, or until the process dies: after the given number of requests, of which the last answer is lost. */
 function attempt(
   store: Store,
   content: UploadContent,

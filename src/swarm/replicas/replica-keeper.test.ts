@@ -32,7 +32,7 @@ function keeperWith(hosts: readonly HostPlace[], limits = {}): ReplicaKeeper {
   return keeper;
 }
 
-/** Host `a` has imported it and waits. */
+/** Host `a` has imported the content and waits. */
 function imported(keeper: ReplicaKeeper, changes: Partial<KeptFacts> = {}): ReplicaEffect[] {
   keeper.uploadStarted(facts(changes), 'a', 1);
   return keeper.uploadFinished(id, 'a', { waits: true, nowMs: 2 });
@@ -179,7 +179,7 @@ describe('replicas', () => {
     const keeper = keeperWith(abc);
     imported(keeper);
     assert.deepEqual(keeper.uploadFailed(id, 'a', 3), [{ kind: 'remove', taskId: id, hostId: 'b', ofObject: false }]);
-    // The download that was under way ends well, too late.
+    // The running download succeeds, but too late.
     assert.deepEqual(keeper.made(id, 'b', 4), [{ kind: 'remove', taskId: id, hostId: 'b', ofObject: false }]);
   });
 

@@ -1,4 +1,4 @@
-/** Who is believed about the bytes of content that nobody has a digest of, and what becomes of those who lie. */
+/** Whose word counts about content without a known digest, and what happens to hosts that lie. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../shared/decisions.ts';
@@ -12,7 +12,7 @@ import { Swarm } from './swarm.ts';
 const pieceCount = 40;
 const knownLayout = { contentLengthBytes: pieceCount * 2 ** 20, pieceLengthBytes: 2 ** 20 };
 
-/** The first of them is sent to the origin, for everything. */
+/** The first of these peers gets the lease for everything. */
 function swarmOf(...names: readonly string[]): Swarm {
   const swarm = new Swarm({ random: seededRandom(1) });
   for (const name of names) announce(swarm, name);
@@ -44,7 +44,7 @@ function register(swarm: Swarm, name: string, taskId = 'task'): Decision[] {
   );
 }
 
-/** Of all pieces, or of one. */
+/** Reports the digests of all pieces, or of one. */
 function tell(swarm: Swarm, name: string, version: number, piece?: number, nowMs = 10): Decision[] {
   const digests = new Uint8Array((piece === undefined ? pieceCount : 1) * digestBytes).fill(version);
   const told = { first: piece ?? 0, digests, validator: '"1"', checked: piece !== undefined };
@@ -120,7 +120,7 @@ test('an origin that has another version makes nobody a liar', () => {
   assert.deepEqual(struckOff(decisions), []);
 });
 
-/** The seed has everything, and all others get it from each other. */
+/** The seed holds everything, and all others get it from each other. */
 function served(...names: readonly string[]): Swarm {
   const swarm = swarmOf('seed', ...names);
   tell(swarm, 'seed', 7);

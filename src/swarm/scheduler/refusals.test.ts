@@ -1,4 +1,4 @@
-/** Whom the scheduler lets wait for content that nobody brings, and whom it tells so at once. */
+/** Which peers may wait for content that nobody is fetching, and which are refused at once. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../shared/decisions.ts';
@@ -23,7 +23,7 @@ function newSwarm(hosts: readonly string[]): Swarm {
   return swarm;
 }
 
-/** May not go to the origin, unless it is a seed. */
+/** The peer may not go to the origin unless it is a seed. */
 function register(swarm: Swarm, name: string, more: Partial<RegisterPeer> = {}, nowMs = 0): Decision[] {
   const isSeed = name === 'seed';
   const origin = { needBackToSource: isSeed, disableBackToSource: !isSeed, features: allFeatures };

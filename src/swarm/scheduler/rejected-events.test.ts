@@ -1,4 +1,4 @@
-/** Events that must not be taken, and what would go wrong if half of one was. */
+/** Events that must be rejected, and must not be applied in part. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allFeatures, type HeldTask, type HostInfo, type RegisterPeer } from '../shared/events.ts';
@@ -30,7 +30,7 @@ function hostInfo(hostId: string): HostInfo {
   };
 }
 
-/** The peer has the name of its host. */
+/** The peer is named after its host. */
 function registration(name: string, fields: Partial<RegisterPeer> = {}): RegisterPeer {
   return {
     peerId: name,

@@ -16,7 +16,7 @@ const hostCount = 8;
 const taskCount = 2;
 const failures: readonly ParentFailure[] = ['temporary', 'corrupt', 'not-held'];
 const layout = { contentLengthBytes: 40 * 2 ** 20, pieceLengthBytes: 4 * 2 ** 20 };
-/** What contradicts that one, or can be no content at all. */
+/** Layouts that contradict the first one, or that no content can have. */
 const layouts: Readonly<Record<number, TaskLayout>> = {
   1: { contentLengthBytes: 2 ** 20, pieceLengthBytes: 4 * 2 ** 20 },
   2: { contentLengthBytes: 2 ** 50, pieceLengthBytes: 1 },
@@ -46,7 +46,7 @@ const step: fc.Arbitrary<Step> = fc.tuple(
   fc.constantFrom(0, 1, 100, 4000, 40_000),
 );
 
-/** One event of any kind about any host, legal or not. Errors with a code are fine, anything else is not: undefined for those. */
+/** One event of any kind about any host, legal or not. Returns undefined for an error with a code, which is fine; any other error is a bug. */
 function apply(
   swarm: Swarm,
   [kind, hostNumber, taskNumber, detail]: Step,
@@ -160,7 +160,7 @@ for (const [mode, crossZonePeers] of beds) {
   });
 }
 
-/** All that a swarm shows of itself: hosts, tasks, peers with their edges and leases, and when it is due. */
+/** The visible state of a swarm: hosts, tasks, peers with their edges and leases, and its next due time. */
 function stateOf(swarm: Swarm): string {
   const all = { hosts: [...swarm.hosts()], tasks: [...swarm.tasks()], dueMs: swarm.nextTickMs() };
   return inspect(all, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity });
@@ -172,7 +172,8 @@ test('an event that throws changes nothing and decides nothing', () => {
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), fc.integer(), (steps, seed) => {
       const limits = { peersPerTask: 6, hosts: hostCount - 1, backboneChildren: 2 };
       const swarm = new Swarm({ random: seededRandom(seed), limits });
-      // Never hears of what the other rejects: chance, deadlines, ids and decisions must go on alike in both.
+      // This twin never gets the events that the other swarm rejects: randomness, deadlines, ids and decisions must stay the same
+      // in both.
       const twin = new Swarm({ random: seededRandom(seed), limits });
       let nowMs = 0;
       for (let number = 0; number < limits.hosts; number += 1)

@@ -31,7 +31,7 @@ function hostInfo(hostId: string): HostInfo {
   };
 }
 
-/** The peer has the name of its host. */
+/** The peer is named after its host. */
 function registration(name: string, priority = 0): RegisterPeer {
   return {
     peerId: name,
@@ -54,7 +54,7 @@ function leases(decisions: readonly Decision[]): unknown[] {
   return decisions.flatMap((one) => (one.kind === 'grant-origin-lease' ? [{ peer: one.peerId, ...one.range }] : []));
 }
 
-/** One peer holds everything, another is its child. */
+/** One peer holds everything, and another is its child. */
 function parentAndChild(): Swarm {
   const swarm = newSwarm(['parent', 'child', 'stranger']);
   register(swarm, 'parent', 0);
@@ -150,7 +150,7 @@ test('a daemon of the original, which tells of whole pieces only, has more time 
   swarm.registerPeer({ ...registration('first'), features: originalFeatures }, 0);
   register(swarm, 'second', 1);
   assert.deepEqual(leases(swarm.tick(leaseStallMs)), []);
-  // The hosts are there all the time.
+  // The hosts stay announced throughout.
   for (const name of ['first', 'second']) swarm.announceHost(hostInfo(name), originalLeaseStallMs - 1);
   assert.deepEqual(leases(swarm.tick(originalLeaseStallMs)), [{ peer: 'second', first: 0, end: pieceCount }]);
 });
@@ -309,7 +309,7 @@ test('a lease is taken back when others hold all that it was for, and its holder
   const swarm = newSwarm(['seed', 'peer'], { originalLeaseStallMs: leaseStallMs });
   swarm.registerPeer({ ...registration('seed'), features: originalFeatures }, 0);
   register(swarm, 'peer', 1);
-  // One of the original tells of whole pieces only: at a slow origin it seems to stall before its first.
+  // A peer of the original reports only whole pieces, so at a slow origin it seems to stall before its first one.
   const stalled = swarm.tick(leaseStallMs + 1);
   assert.deepEqual(leases(stalled), [{ peer: 'peer', first: 0, end: pieceCount }]);
   swarm.piecesFinished('seed', { pieces: PieceSet.range(0, pieceCount), from: 'source' }, leaseStallMs + 2_000);
@@ -322,7 +322,7 @@ test('a lease is taken back when others hold all that it was for, and its holder
 
 test('who gets nothing of a parent that answers goes to the origin sooner the faster it had come on', () => {
   const { stalledMs, stalledLeastMs, stallCheckMs } = defaultSwarmLimits;
-  /** Time from the last piece until the child may go to the origin, looked at as often as the scheduler does. */
+  /** The time from the last piece until the child may go to the origin, ticking as often as the scheduler does. */
   const patience = (pauseMs: number): number => {
     const swarm = parentAndChild();
     const lastMs = 2 + 2 * pauseMs;
@@ -391,7 +391,7 @@ test('who has left its parent and asks for something is told that the first piec
     decisions.flatMap((one) => (one.kind === 'withdraw-parents' ? [[one.peerId, ...one.parentIds]] : []));
   register(swarm, 'first', 0);
   register(swarm, 'second', 1);
-  // A parent that is at the origin and gave no sign of life, on a busy machine, say.
+  // A parent at the origin that gives no sign of life, for example because its machine is overloaded.
   swarm.pieceFailed('second', 'first', 'temporary', 1000);
   assert.deepEqual(told(swarm.reschedule('second', [], 3000)), [['second']]);
   assert.deepEqual(told(swarm.reschedule('first', [], 3001)), [], 'it is at the origin itself');

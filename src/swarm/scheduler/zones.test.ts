@@ -9,7 +9,7 @@ import { Swarm } from './swarm.ts';
 const pieceCount = 10;
 const knownLayout = { contentLengthBytes: pieceCount * 2 ** 20, pieceLengthBytes: 2 ** 20 };
 
-/** A host is named after its data centre; so is its peer. */
+/** A host is named after its data centre, and so is its peer. */
 const zoneOf = (name: string): string => name.split('-')[0] ?? '';
 const names = (zone: string, count: number): string[] =>
   Array.from({ length: count }, (_, place) => `${zone}-${place}`);
@@ -50,7 +50,7 @@ function register(swarm: Swarm, name: string, nowMs: number, more: Partial<Regis
   assertInvariants(swarm);
 }
 
-/** One peer of the west has everything, the others come. */
+/** One peer in the west holds everything, and the others join. */
 function crowd(crossZonePeers: number, others: readonly string[]): Swarm {
   const swarm = new Swarm({ random: seededRandom(1), limits: { crossZonePeers, crossAfterMs: 1000 } });
   register(swarm, 'west-root', 0);
@@ -64,7 +64,7 @@ function parentsOf(swarm: Swarm, name: string): string[] {
   return [...(swarm.peer(name)?.parents.keys() ?? [])];
 }
 
-/** Peers with a parent in another data centre. */
+/** The peers that have a parent in another data centre. */
 function crossing(swarm: Swarm, peers: readonly string[]): string[] {
   return peers.filter((name) => parentsOf(swarm, name).some((parent) => zoneOf(parent) !== zoneOf(name)));
 }

@@ -29,7 +29,7 @@ test('what is fresh is used again, by those the answer is for', () => {
     [{ 'cache-control': 'max-age=60', vary: 'accept' }, { accept: 'a' }, { accept: 'a' }, true],
     [{ 'cache-control': 'max-age=60', vary: 'Accept' }, { accept: 'a' }, { accept: 'b' }, false],
     [{ 'cache-control': 'max-age=60', vary: '*' }, {}, {}, false],
-    // coded without a word that it depends on who asks
+    // compressed, but without a Vary that says so
     [{ 'cache-control': 'max-age=60', 'content-encoding': 'gzip' }, { 'accept-encoding': 'gzip' }, {}, false],
     [
       { 'cache-control': 'max-age=60', 'content-encoding': 'gzip' },
@@ -37,7 +37,7 @@ test('what is fresh is used again, by those the answer is for', () => {
       { 'accept-encoding': 'gzip' },
       true,
     ],
-    // neither heuristics nor other people's answers
+    // neither heuristic freshness nor answers to other callers count
     [{ 'last-modified': 'Fri, 20 Nov 2020 10:00:00 GMT' }, {}, {}, false],
     [{ 'cache-control': 'max-age=60' }, { cookie: 'alice' }, {}, false],
     [{ 'cache-control': 'max-age=60' }, {}, { cookie: 'bob' }, false],

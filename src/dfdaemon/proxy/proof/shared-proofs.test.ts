@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { SharedProofs, type ProofSharing, type ProofSharingScope } from './shared-proofs.ts';
 
-/** Another member that answers every question with the same word. */
+/** Another member, which answers every question in the same way. */
 const other: ProofSharing = {
   isOwn: () => Promise.resolve(false),
   askProof: () => Promise.resolve({ proof: Buffer.from('"of another"'), ttlMs: 1000, isOpen: false }),

@@ -1,4 +1,4 @@
-/** A parent of the original tells of the pieces that were asked for, one by one, and ends the stream. The machine has it opened again. */
+/** A parent of the original reports the requested pieces one by one, then ends the stream. The machine opens it again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SyncPersistentCachePiecesResponse, SyncPiecesResponse } from '../../../../gen/dfdaemon/v2/dfdaemon.ts';
@@ -10,7 +10,7 @@ import { syncEither } from './sync-imported.ts';
 const parent = { peerId: 'parent', hostId: 'host', hostname: 'host', idc: '', ip: '127.0.0.1', port: 1, distance: 1 };
 const pieceNews = (number: number) => ({ number, length: 1, ip: '127.0.0.1', tcpPort: 4005 });
 
-/** Until the child has been told of so many pieces, or has lost the parent. */
+/** Resolves when the child was told of this many pieces, or has lost the parent. */
 async function told(sync: SyncPieces, missing: () => readonly number[] | undefined, count: number) {
   const numbers = new Set<number>();
   const enough = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-/** When a download is complete, what is reported of it, and what happens when what it got is wrong. */
+/** When a download is complete, what it reports, and what happens when its content is corrupt. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PieceSet } from '../../shared/piece-set.ts';
@@ -11,7 +11,7 @@ import { PeerMachine } from './peer-machine.ts';
 
 const pieceLengthBytes = 2 ** 20;
 
-/** A download of three pieces, with one parent that has all. */
+/** A download of three pieces with one parent that holds all of them. */
 class Run {
   readonly machine: PeerMachine;
   nowMs = 0;
@@ -50,7 +50,7 @@ class Run {
     this.nowMs = untilMs;
   }
 
-  /** What has been wanted of these kinds since this was asked last. */
+  /** Effects of these kinds since the last call. */
   taken(...kinds: readonly PeerEffect['kind'][]): readonly PeerEffect[] {
     const effects = this.#effects;
     this.#effects = [];

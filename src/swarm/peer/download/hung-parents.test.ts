@@ -1,4 +1,4 @@
-/** A parent that hangs holds nothing up for long; one that is merely slow is waited for. */
+/** A hung parent delays nothing for long; a parent that is merely slow is waited for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PieceSet } from '../../shared/piece-set.ts';
@@ -9,11 +9,11 @@ import { PeerMachine } from './peer-machine.ts';
 
 const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
 
-/** A download of four pieces, in a time of its own. */
+/** A download of four pieces in virtual time. */
 class Run {
   readonly machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) }, settleMs: 0 });
   readonly effects: PeerEffect[] = [];
-  /** These answer when they are asked whether they are there. */
+  /** Parents that answer when they are asked whether they are alive. */
   readonly alive: ReadonlySet<string>;
   nowMs = 0;
 

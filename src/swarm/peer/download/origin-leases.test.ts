@@ -1,4 +1,4 @@
-/** What a download does with the leases it is given, and with what becomes of their fetches. */
+/** What a download does with its leases, and with the results of their fetches. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PieceSet } from '../../shared/piece-set.ts';
@@ -23,7 +23,7 @@ class Run {
   nowMs = 0;
   #effects: PeerEffect[] = [];
 
-  /** @param wanted everything, when undefined. */
+  /** @param wanted undefined for everything. */
   constructor(wanted?: PieceSet) {
     const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
     this.machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
@@ -55,7 +55,7 @@ class Run {
     this.nowMs = untilMs;
   }
 
-  /** What has been wanted of these kinds since this was asked last. */
+  /** Effects of these kinds since the last call. */
   taken(...kinds: readonly PeerEffect['kind'][]): readonly PeerEffect[] {
     const effects = this.#effects;
     this.#effects = [];
@@ -63,7 +63,7 @@ class Run {
   }
 }
 
-/** Of the only request of the first fetch. */
+/** A failure of the first fetch's only request. */
 const failure = {
   kind: 'origin-failed',
   fetch: 1,
@@ -174,7 +174,7 @@ test('a request that fails for now is sent again, with growing pauses, until it 
   run.grant(wholeTask);
   run.taken();
   const { originAttempts, originBackoffMs } = downloadLimits;
-  /** Longest pause before the next attempt, after so many in a row. */
+  /** The longest pause before the next attempt, after this many failures in a row. */
   const longestMs = (failures: number): number => originBackoffMs * 2 ** (failures - 1);
   for (let failures = 1; failures < originAttempts; failures += 1) {
     run.send(failure);

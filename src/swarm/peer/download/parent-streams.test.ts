@@ -1,4 +1,4 @@
-/** When the stream of announcements from a parent is opened again, and when the parent counts as lost. */
+/** When a parent's stream of announcements is opened again, and when the parent counts as lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PieceSet } from '../../shared/piece-set.ts';
@@ -10,7 +10,7 @@ import { PeerMachine } from './peer-machine.ts';
 
 const rules = { mayGoToOrigin: true, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000, settleMs: 0 };
 
-/** A download with one parent. Returns the kinds of effects that each event leads to, as far as they are about the parent itself. */
+/** A download with one parent. Returns the kinds of the effects of each event that concern the parent itself. */
 function started(held = new PieceSet()): (event: PeerEvent, nowMs?: number) => readonly PeerEffect['kind'][] {
   const machine = new PeerMachine({ ...rules, picker: { random: seededRandom(1) } });
   const send = (event: PeerEvent, nowMs = 0): readonly PeerEffect['kind'][] =>

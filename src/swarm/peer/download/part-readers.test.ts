@@ -1,4 +1,4 @@
-/** Readers of a part: what the scheduler hears of them, and what a node decides that has none. */
+/** Readers of a part: what the scheduler is told of them, and how a node decides without a scheduler. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PieceSet } from '../../shared/piece-set.ts';
@@ -17,7 +17,7 @@ const layout: PeerEvent = {
   pieceCount: 100,
   held: new PieceSet(),
 };
-/** In the middle of the content, so many bytes. */
+/** A range of this length in the middle of the content. */
 const range = (bytes: number) => ({ first: 50 * pieceLengthBytes, last: 50 * pieceLengthBytes + bytes - 1 });
 
 class Run {
@@ -50,14 +50,14 @@ class Run {
     this.nowMs = untilMs;
   }
 
-  /** What has been wanted of this kind since this was asked last. */
+  /** Effects of this kind since the last call. */
   taken<Kind extends PeerEffect['kind']>(kind: Kind): readonly Extract<PeerEffect, { kind: Kind }>[] {
     const effects = this.#effects;
     this.#effects = [];
     return effects.filter((effect): effect is Extract<PeerEffect, { kind: Kind }> => effect.kind === kind);
   }
 
-  /** A download of the whole that is at the origin by itself, and a reader who comes then. */
+  /** A download of the whole content that went to the origin by itself, and a reader who comes later. */
   static atOrigin(bytes: number): Run {
     const run = new Run({ schedulers: 'none' });
     run.send({ kind: 'started', held: new PieceSet() }, { kind: 'wanted', pieces: undefined }, layout);

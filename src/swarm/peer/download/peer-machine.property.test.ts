@@ -1,4 +1,4 @@
-/** The machine of a download against a world that does what it likes, and in the end lets one honest parent, or the origin, give. */
+/** The machine of a download in a world that behaves arbitrarily, until in the end one honest parent, or the origin, delivers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -17,7 +17,7 @@ const parents = 4;
 const endings = 'busy temporary gone corrupt no-address claimed cancelled'.split(' ') as Ending[];
 const kinds = 28;
 
-/** Something happens, likely or not. */
+/** An arbitrary event, likely or not. */
 function disturb(world: DownloadWorld, kind: number): void {
   const parentId = `parent-${world.chance(parents)}`;
   const piece = world.chance(world.pieceCount);
@@ -101,7 +101,7 @@ function disturb(world: DownloadWorld, kind: number): void {
   }
 }
 
-/** One parent has all, and does what it is asked; others keep silent, and the scheduler takes back what it gave. */
+/** One parent holds everything and serves every request; the others are silent, and the scheduler revokes its leases. */
 function completeFromParent(world: DownloadWorld): void {
   for (const { id } of Array.from(world.fetches.values())) world.send({ kind: 'lease-revoked', leaseId: id });
   world.send({ kind: 'parents-offered', parents: [{ peerId: 'mute', distance: 0 }], replace: false });
@@ -120,7 +120,7 @@ function completeFromParent(world: DownloadWorld): void {
       refuse(world, mine);
     } else if (mine) world.land(mine);
     else {
-      // The transport gives up what nobody answers.
+      // The transport gives up requests that nobody answers.
       const [silent] = world.asked.values();
       if (silent && round % 4 === 3) world.end(silent, 'temporary');
       assert(world.machine.dueMs < Infinity || world.asked.size > 0, 'nothing is under way, and nothing due');
@@ -129,7 +129,7 @@ function completeFromParent(world: DownloadWorld): void {
   }
 }
 
-/** The parent has something else to do, and says nothing more: it is asked again all the same. */
+/** The parent refuses because it is busy, and announces nothing afterwards; it must be asked again all the same. */
 function refuse(world: DownloadWorld, request: Asked): void {
   world.end(request, 'busy');
   const isAlone = world.asked.size === 0;
@@ -137,7 +137,7 @@ function refuse(world: DownloadWorld, request: Asked): void {
   assert(!isAlone || world.asked.size > 0, 'one that was busy is not asked again');
 }
 
-/** Every parent is gone and no scheduler answers: the node has to think of the origin itself. */
+/** Every parent is gone and no scheduler answers, so the node has to go to the origin by itself. */
 function completeFromOrigin(world: DownloadWorld): void {
   for (const parentId of Array.from(world.listening)) world.lose(parentId);
   for (let round = 0; world.held.count < world.pieceCount && world.failed === undefined; round += 1) {

@@ -16,7 +16,7 @@ const start = {
   pieceTimeoutMs: 20_000,
 };
 
-/** What a daemon knows of a parent. */
+/** A parent as the daemon knows it. */
 const parent = { peerId: 'parent', distance: 0, ip: '203.0.113.9', ticket: Buffer.from('secret') };
 
 const events: readonly PeerEvent[] = [

@@ -9,7 +9,7 @@ import { downloadLimits } from './limits.ts';
 import { PeerMachine } from './peer-machine.ts';
 import { patienceMs, type SchedulerKinds } from './starvation.ts';
 
-/** A download in a time of its own, that does what it is told at the origin. */
+/** A download in virtual time that carries out its effects at the origin. */
 class Run {
   readonly machine: PeerMachine;
   readonly effects: PeerEffect[] = [];
@@ -27,7 +27,7 @@ class Run {
     const moment = { nowMs, schedulers, bytesPerSec: 0, latestBytesPerSec: 0, answerMs: 0 };
     const effects = this.machine.step(event, moment);
     this.effects.push(...effects);
-    // What is fetched does not end; what fails does.
+    // Fetches never end; failures do.
     if (effects.some(({ kind }) => kind === 'fail')) this.machine.step({ kind: 'settled' }, moment);
   }
 
@@ -72,7 +72,7 @@ test('one that says each time that somebody is at the origin is asked on, for as
     run.pass(downloadLimits.nothingGivenMs);
     if (run.count('ask-scheduler') > asked) run.send({ kind: 'parents-withdrawn', parentIds: [] });
   }
-  // The last promise that counts comes just before the end, and then it asks as often as it always does.
+  // The last promise that counts comes just before the end; after that the download asks at its usual interval.
   assert.equal(run.nowMs, mostMs + downloadLimits.starvedAsks * downloadLimits.nothingGivenMs);
 });
 

@@ -12,7 +12,7 @@ import { Swarm } from '../swarm.ts';
 const pieceCount = 10;
 const layout = { contentLengthBytes: pieceCount * 2 ** 20, pieceLengthBytes: 2 ** 20 };
 
-/** A seed was called, has come and has fetched two pieces; one peer holds the first of them. */
+/** A seed was called, has connected and has fetched two pieces; one peer holds the first of them. */
 function fetching(features: PeerFeatures = originalFeatures): Swarm {
   const swarm = new Swarm({ random: seededRandom(1) });
   for (const hostId of ['seed', 'peer', 'other']) {
@@ -41,7 +41,7 @@ function sentToOrigin(decisions: readonly Decision[]): string[] {
   return decisions.flatMap((one) => (one.kind === 'grant-origin-lease' ? [one.peerId] : []));
 }
 
-/** Ticks as they fall due; returns what was decided. */
+/** Ticks whenever the swarm is due, and returns the decisions. */
 function wait(swarm: Swarm, fromMs: number, toMs: number): Decision[] {
   const decisions: Decision[] = [];
   for (let nowMs = fromMs; nowMs <= toMs; nowMs += 100) decisions.push(...swarm.tick(nowMs));
@@ -93,7 +93,7 @@ test('a call that says nothing more does not keep others from the origin for eve
     }
   const stalledMs = originalLeaseStallMs + 20 + retryMs;
   assert.deepEqual(sentToOrigin(wait(swarm, 100, stalledMs)), ['peer']);
-  const laterMs = stalledMs + 2 * blockParentMs; // it might be sent again by then
+  const laterMs = stalledMs + 2 * blockParentMs; // by then it might be sent again
   const error = { message: 'the origin broke off' };
   const later = [
     ...wait(swarm, stalledMs, laterMs),

@@ -54,7 +54,7 @@ function register(swarm: Swarm, name: string, facts: Partial<RegisterPeer> = {},
   return decisions;
 }
 
-/** Who may fetch which pieces, and for which reader; `only` when no pieces come with it. */
+/** Who may fetch which pieces, and for which reader; `only` when the decision contains no pieces. */
 function grants(decisions: readonly Decision[]): string[] {
   return decisions.flatMap((one) => {
     if (one.kind !== 'grant-origin-lease') return [];
@@ -76,7 +76,7 @@ test('the first reader of what nobody knows goes to the origin at once, and a se
   const decisions = register(swarm, 'a', { readerRange: tail });
   assert.deepEqual(grants(decisions), ['a 0… for a reader']);
   assert.ok(decisions.some(({ kind }) => kind === 'trigger-seed'));
-  // A few bytes, which the seed fetches with their piece.
+  // The range is a few bytes, which the seed fetches with their whole piece.
   assert.deepEqual(grants(swarm.taskMetadata('a', layout, 10, true)), ['a only for a reader']);
   assert.deepEqual(grants(register(swarm, 'seed')), ['seed 0…25']);
 });
@@ -97,7 +97,7 @@ test('what a seed is far from is cut out of its lease; it goes on behind the cut
   const swarm = newSwarm(['seed', 'a', 'b']);
   seedAtTheOrigin(swarm);
   assert.deepEqual(grants(register(swarm, 'a', { readerRange: middle }, 2000)), ['seed 0…10', 'a 10…12 for a reader']);
-  // another reader of the same range gets it from the first
+  // another reader of the same range gets it from the first one
   assert.deepEqual(grants(register(swarm, 'b', { readerRange: middle }, 2000)), []);
   swarm.piecesFinished('a', { pieces: [10, 11], from: 'source' }, 2100);
   const rest = swarm.piecesFinished('seed', { pieces: PieceSet.range(2, 8), from: 'source' }, 9000);
@@ -170,7 +170,7 @@ test('readers of different parts of what nobody knows go at once, one of an over
     'c 2…3 for a reader',
   ]);
   assertInvariants(swarm);
-  // Half of what c wants is on its way to a; whether that will be soon is told a moment later.
+  // Half of what c wants is being fetched by a; whether it will arrive soon is decided a moment later.
   assert.deepEqual(grants(swarm.tick(49)), []);
   assert.deepEqual(grants(swarm.tick(50)), ['a 0…1 for a reader', 'c 1…2 for a reader']);
   assertInvariants(swarm);

@@ -1,4 +1,4 @@
-/** Holders of leases on machines that are busy with other things: late is not gone. */
+/** Lease holders on overloaded machines: a late sign of life does not mean that the holder is gone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../../shared/decisions.ts';
@@ -28,7 +28,7 @@ function register(
   return swarm.registerPeer({ peerId, taskId, hostId, url: `http://origin/${taskId}`, ...rules }, nowMs);
 }
 
-/** Ticks when one is due, until then. */
+/** Ticks whenever the swarm is due, until the given time. */
 function leasesUntil(swarm: Swarm, untilMs: number): string[] {
   const holders: string[] = [];
   for (let dueMs = swarm.nextTickMs() ?? Infinity; dueMs < untilMs; dueMs = swarm.nextTickMs() ?? Infinity)
@@ -71,7 +71,10 @@ test('a host that was late with one task is waited for with the next', () => {
   assert.deepEqual(leasesUntil(swarm, 3000), ['two next']);
 });
 
-/** The first is at the origin and says something every so often, in the end; the second waits for what it fetches. @returns who was sent there meanwhile. */
+/**
+ * The first peer is at the origin and gives signs of life at this interval; the second waits for what it fetches. @returns who
+ * was sent to the origin meanwhile.
+ */
 function sentWhileLate(everyMs: number, { getsPieces = false, mayGo = true } = {}): string[] {
   const swarm = newSwarm();
   register(swarm, 'one', 'layer', 0);

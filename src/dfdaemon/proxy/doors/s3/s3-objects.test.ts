@@ -19,7 +19,7 @@ const store = createServer((_request, response) => {
 before(() => new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve)));
 after(() => store.close());
 
-/** What a node is told of others, and tells them. */
+/** Records the news that a node gets from others and sends to them. */
 class Told {
   listener: ObjectNewsListener | undefined;
   isThere = true;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { s3Operation } from './s3-operation.ts';
 
-/** What an operation is taken for, or the code it is refused with. @param place `bucket/key?query` */
+/** The operation that a request is recognised as, or the code of its refusal. @param place `bucket/key?query` */
 function taken(method: string, place: string): string {
   const [path = '', query = ''] = place.split('?', 2);
   const [bucket = '', ...key] = path.split('/');

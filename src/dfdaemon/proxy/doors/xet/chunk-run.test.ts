@@ -1,4 +1,4 @@
-/** Against hashes of the protocol's own reference, and a frame and a hash made by published programs (lz4 4.4, hf_xet 1.8). */
+/** Tests against hashes from the protocol's reference implementation, and a frame and a hash made by published programs (lz4 4.4, hf_xet 1.8). */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -11,12 +11,12 @@ import { isWholeXorb, runInside, XorbIndex } from './xorb-index.ts';
 
 interface Vectors {
   readonly hashes: readonly string[];
-  /** Chunks by the number of their hash; a chunk has as many hundreds of bytes. */
+  /** Chunks are given by the number of their hash; chunk n has n × 100 bytes. */
   readonly cases: readonly { readonly chunks: readonly number[]; readonly xorb: string; readonly file: string }[];
   readonly frames: readonly string[];
   /** Seven bytes, grouped and compressed. */
   readonly grouped: string;
-  /** What hf_xet calls a file with the content of the frames. */
+  /** The hash that hf_xet computes for a file with the frames' content. */
   readonly file: string;
 }
 
@@ -37,7 +37,7 @@ function chunk(scheme: number, stored: Buffer, lengthBytes: number): Buffer {
   return Buffer.concat([header, stored]);
 }
 
-/** In blocks that end anywhere. */
+/** Reads the run in blocks that end at arbitrary positions. */
 function read(run: Buffer): ChunkRun {
   const reader = new ChunkReader();
   for (let at = 0; at < run.length; at += 7) reader.push(run.subarray(at, at + 7));

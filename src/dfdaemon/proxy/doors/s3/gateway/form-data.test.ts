@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { boundaryOf, FormData as Reader } from './form-data.ts';
 
-/** As Node's own client writes it. */
+/** The body in the form that Node's own client sends. */
 async function written(form: FormData): Promise<{ readonly body: Buffer; readonly type: string }> {
   const response = new Response(form);
   return { body: Buffer.from(await response.arrayBuffer()), type: response.headers.get('content-type') ?? '' };
