@@ -1,4 +1,4 @@
-/** Accounts as they are written in files. Whoever is missing here loses all that is kept for him: any doubt is an error. */
+/** Reads accounts from files. An account that is missing here loses everything that is kept for it, so any doubt is an error. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { DragonflyError } from '../../core/errors.ts';
 import { kind, parseAccount, type Account } from './spec.ts';
 
-/** A file that was changed less than this ago may be half written. */
+/** A file changed more recently than this may be half written. */
 export const settleMs = 1_000;
 
 export class AccountFiles {
@@ -29,7 +29,10 @@ export class AccountFiles {
     this.#identity = identity;
   }
 
-  /** By name. Throws CONFIG_INVALID for a file that does not say which accounts it means, UNAVAILABLE while that may change. */
+  /**
+   * The accounts by name. Throws CONFIG_INVALID for a file that does not say which accounts it describes, UNAVAILABLE while that
+   * may be temporary.
+   */
   async read(): Promise<ReadonlyMap<string, Account>> {
     const files = (await readdir(this.#directory)).filter((name) => /\.(?:ya?ml|json)$/.test(name)).sort();
     const accounts = new Map<string, Account>();
@@ -44,7 +47,7 @@ export class AccountFiles {
         accounts.set(name, account);
       }
     }
-    // A file system that was taken off leaves an empty directory behind.
+    // An unmounted file system leaves an empty directory behind.
     if ((await identityOf(this.#directory)) !== this.#identity)
       throw new DragonflyError('UNAVAILABLE', `${this.#directory} is another directory than at the start`, {
         hint: 'Start the operator again if it is to be the one.',
@@ -69,7 +72,7 @@ function accountsIn(file: string, text: string): Account[] {
     const name = value?.metadata?.name;
     if (value?.kind !== kind || typeof name !== 'string' || !/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
       throw new DragonflyError('CONFIG_INVALID', `${file} holds something else than a ${kind} with a name`);
-    // Another spec is another generation.
+    // The generation changes with the spec.
     const generation = createHash('sha256')
       .update(JSON.stringify(value.spec ?? {}))
       .digest()

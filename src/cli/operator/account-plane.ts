@@ -1,4 +1,4 @@
-/** One account of this machine: what it should be, and one step after the other towards it. */
+/** One account on this machine: its desired state, and the steps that lead to it, one at a time. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -49,7 +49,7 @@ export class AccountPlane {
     await this.#processes?.delete();
   }
 
-  /** Until nothing is left to do, whatever is wished meanwhile. Never throws. */
+  /** Runs until nothing is left to do, including what is requested meanwhile. Never throws. */
   async #work(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted && this.#wish !== undefined;) {
       const wish = this.#wish;
@@ -68,7 +68,7 @@ export class AccountPlane {
     this.#working = undefined;
   }
 
-  /** @returns whether anything was to do. */
+  /** @returns whether there was anything to do. */
   async #step({ account, conflict }: Wish, signal: AbortSignal): Promise<boolean> {
     const { directory, command } = this.#options;
     this.#processes ??= await AccountProcesses.open({ directory, command, onExit: () => this.#ended() });
@@ -91,7 +91,7 @@ export class AccountPlane {
           'the control plane has been changed',
         );
       } catch (error) {
-        // The others do not wait for it.
+        // The others do not wait for the one that failed.
         failure ??= toDragonflyError(error);
       }
     }

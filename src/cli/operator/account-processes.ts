@@ -18,9 +18,9 @@ interface Running {
 
 export interface AccountProcessesOptions {
   readonly directory: string;
-  /** Words that start a program of that image; throws when there is none. */
+  /** The command that starts a program from this image; throws when there is none. */
   readonly command: (image: string, program: string) => readonly string[];
-  /** Something ended by itself. */
+  /** Called when a process has ended by itself. */
   readonly onExit: () => void;
 }
 
@@ -28,13 +28,13 @@ const keptSchema = z.object({
   joinSecret: z.string(),
   rootPassword: z.string(),
   encryptionSecret: z.string(),
-  /** The others find the manager, and clients their proxy, at the address of before. */
+  /** Kept, because other services find the manager, and clients their proxy, at the previous address. */
   ports: z.record(z.string(), z.object({ grpc: z.number(), rest: z.number(), proxy: z.number() }).partial()),
 });
 type Kept = z.output<typeof keptSchema>;
 
 const programs = { manager: 'manager', scheduler: 'scheduler', 'seed-peer': 'dfdaemon', client: 'dfdaemon' } as const;
-/** What a machine's own cluster may do, and accounts that share the machine may not. */
+/** Settings that are fine for a machine's own cluster but not for accounts that share the machine. */
 const restrictions: Readonly<Record<Component, Readonly<Record<string, unknown>>>> = {
   manager: { job: { preheat: { allowCIDRs: [] } }, security: { tlsPolicy: 'force' } },
   scheduler: { security: { tlsPolicy: 'force' } },
@@ -47,7 +47,7 @@ export class AccountProcesses {
   readonly #kept: Kept;
   readonly #running = new Map<string, Running>();
 
-  /** Makes the directory and the keys, once. */
+  /** Creates the directory and the keys once. */
   static async open(options: AccountProcessesOptions): Promise<AccountProcesses> {
     await mkdir(options.directory, { recursive: true, mode: 0o700 });
     let kept: Kept;
@@ -96,7 +96,7 @@ export class AccountProcesses {
     await this.#start(action.process, signal);
   }
 
-  /** Those that download first, so that they can say good-bye to those that coordinate. */
+  /** Daemons are stopped first, so that they can say good-bye to the scheduler and the manager. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const component of ['client', 'seed-peer', 'scheduler', 'manager']) {
       const own = [...this.#running.values()].filter(({ wanted }) => wanted.component === component);
@@ -104,7 +104,7 @@ export class AccountProcesses {
     }
   }
 
-  /** With everything that was kept. */
+  /** Deletes everything that was kept, too. */
   async delete(): Promise<void> {
     await this[Symbol.asyncDispose]();
     await rm(this.#options.directory, { recursive: true, force: true });

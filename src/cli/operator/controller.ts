@@ -1,6 +1,7 @@
 /**
- * Carries out the plans of all accounts: one account after the other, whenever something of it has changed, and all of them now and
- * then. What is known comes from watches; nothing is remembered beside it, so that it can end and start at any moment.
+ * Carries out the plans of all accounts: one account at a time when a part of it has changed, and all of them at
+ * intervals. The known state comes from watches and nothing else is remembered, so that this program can end and start
+ * at any moment.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,11 +35,11 @@ import { componentStates, endpointsOf, statusOf } from './status.ts';
 export interface ControllerOptions {
   readonly api: KubernetesApi;
   readonly logger: Logger;
-  /** All accounts are looked at again so often, whatever was told. */
+  /** The interval at which all accounts are looked at again, whether or not anything changed. */
   readonly resyncMs?: number;
 }
 
-/** Those that are watched; secrets are not, as they are made and never read. */
+/** The watched kinds; secrets are not watched, because they are created and never read. */
 const collections = {
   Namespace: '/api/v1/namespaces',
   Service: '/api/v1/services',
@@ -57,9 +58,9 @@ export class Controller {
   readonly #objects = new Map(Object.keys(collections).map((name) => [name, new Map<string, ObservedObject>()]));
   readonly #pending = new Set<string>();
   readonly #failures = new Map<string, number>();
-  /** Accounts that are looked at again after a while. */
+  /** Accounts that will be looked at again after a while. */
   readonly #waiting = new Set<string>();
-  /** Collections that were listed at least once: before, what is missing is not known. */
+  /** Collections that were listed at least once; before that, missing objects may simply not be known. */
   readonly #listed = new Set<string>();
   #wake = Promise.withResolvers<void>();
 
@@ -67,7 +68,7 @@ export class Controller {
     this.#options = options;
   }
 
-  /** Until the signal aborts. Control planes go on while this is away. */
+  /** Runs until the signal aborts. Control planes keep running while this program is away. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wake.resolve(), { once: true });
     const watching = [
@@ -118,7 +119,7 @@ export class Controller {
       change: ({ type, object }: { type: string; object: unknown }) => {
         if (type !== 'DELETED') return set(object);
         this.#accounts.delete(parseAccount(object).metadata.name);
-        // What it held is free for those who wait for it.
+        // Accounts that wait for the names it used may now get them.
         for (const name of this.#accounts.keys()) this.#touch(name);
       },
       logger,
@@ -129,7 +130,7 @@ export class Controller {
   #follow([name, path]: [string, string], signal: AbortSignal): Promise<void> {
     const { api, logger } = this.#options;
     const known = this.#objects.get(name) ?? new Map<string, ObservedObject>();
-    // Items of a list do not say what they are.
+    // The items of a list do not contain their kind.
     const parse = (item: unknown): ObservedObject =>
       observedSchema.parse({ apiVersion: versionOf(path), kind: name, ...(item as object) });
     const objects = {
@@ -153,7 +154,7 @@ export class Controller {
     return follow(api, objects, signal);
   }
 
-  /** Of an object that has lost its labels. */
+  /** Finds the account of an object that has lost its labels. */
   #accountIn({ metadata }: ObservedObject): string | undefined {
     const owners = new Set(metadata.ownerReferences.map(({ uid }) => uid));
     return [...this.#accounts.values()].find((account) => owners.has(account.metadata.uid))?.metadata.name;
@@ -175,9 +176,9 @@ export class Controller {
           await this.#carryOut(account, action, signal);
         } catch (error) {
           failure ??= toDragonflyError(error).message;
-          // Somebody was faster: the next look knows what he did.
+          // Someone else was faster; the next look sees what they did.
           if (toDragonflyError(error).code === 'ALREADY_EXISTS') throw error;
-          // What one object is refused is no reason to leave the others as they are; without a namespace there are none.
+          // A refusal of one object does not stop the others; without a namespace, however, nothing can be created.
           if (action.do !== 'apply') break;
         }
       }
@@ -191,7 +192,7 @@ export class Controller {
     this.#tryAgain(name, signal);
   }
 
-  /** Once, however often it has failed meanwhile. */
+  /** Scheduled once, however often it has failed meanwhile. */
   #tryAgain(name: string, signal: AbortSignal): void {
     const failures = (this.#failures.get(name) ?? 0) + 1;
     this.#failures.set(name, failures);
@@ -209,7 +210,7 @@ export class Controller {
     const watched = this.#objects.get('Namespace')?.values() ?? [];
     let namespace = [...watched].find(({ metadata }) => metadata.name === name);
     if (!namespace) {
-      // It may be somebody else's, without the labels that are watched.
+      // The object may be somebody else's, without the watched labels.
       const found = await getObject(this.#options.api, `${collections.Namespace}/${name}`, signal);
       namespace = found === undefined ? undefined : observedSchema.parse(found);
     }
@@ -227,7 +228,7 @@ export class Controller {
     switch (action.do) {
       case 'hold':
       case 'release': {
-        // With the version: somebody else's finalizer that came meanwhile must not go.
+        // Includes the resource version, so that a finalizer that someone else has added in the meantime is not removed.
         const patch = { metadata: { finalizers: action.finalizers, resourceVersion } };
         this.#renew(await patchObject(api, { path: `${accountsPath}/${name}`, patch }, signal));
         break;
@@ -237,7 +238,7 @@ export class Controller {
         try {
           this.#know(await createObject(api, { path: collectionOf(object), object, owner: fieldOwner }, signal));
         } catch (error) {
-          // The secret of before is kept.
+          // An existing secret is kept.
           if (object.kind !== 'Secret' || toDragonflyError(error).code !== 'ALREADY_EXISTS') throw error;
           return;
         }
@@ -268,13 +269,13 @@ export class Controller {
     logger.info({ account: name, did: action.do, what }, 'the control plane has been changed');
   }
 
-  /** Before the watch tells it, so that nobody does it twice. */
+  /** Applied before the watch reports it, so that nothing is done twice. */
   #know(answer: unknown): void {
     const object = observedSchema.safeParse(answer);
     if (object.success) this.#objects.get(object.data.kind)?.set(object.data.metadata.uid, object.data);
   }
 
-  /** The account as the server has it now. */
+  /** Takes the account as the server now has it. */
   #renew(answer: unknown): void {
     const account = parseAccount(answer);
     if (this.#accounts.get(account.metadata.name)?.metadata.uid === account.metadata.uid)
@@ -288,7 +289,7 @@ export class Controller {
   ): Promise<void> {
     const account = this.#accounts.get(name);
     const { uid, finalizers, deletionTimestamp } = account?.metadata ?? {};
-    // It is gone, or about to be.
+    // The account is gone, or about to be.
     if (!account || (deletionTimestamp !== undefined && !finalizers?.includes(finalizer))) return;
     const observed = await this.#observe(account, signal);
     const [states, endpoints] = [componentStates(account, observed), endpointsOf(account, observed)];

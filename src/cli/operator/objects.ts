@@ -1,4 +1,4 @@
-/** The objects that a control plane consists of, in the namespace of its account. No I/O. */
+/** The Kubernetes objects of a control plane, in the namespace of its account. No I/O. */
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
 import { apiVersion, group, kind, type AccountMetadata, type Spec } from './spec.ts';
@@ -15,7 +15,7 @@ export interface KubernetesObject {
   readonly [key: string]: unknown;
 }
 
-/** In the order in which they are brought to a new version. */
+/** In the order in which they are updated to a new version. */
 export const components = ['manager', 'scheduler', 'seed-peer', 'client'] as const;
 export type Component = (typeof components)[number];
 
@@ -48,13 +48,13 @@ export function namespaceObject(owner: Owner): KubernetesObject {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: metadata(owner, undefined, owner.namespace, labels) };
 }
 
-/** Made once, and never read: whoever holds it alone can read the secrets in the manager's database. */
+/** Created once and never read by the operator: its holder alone can decrypt the secrets in the manager's database. */
 export function secretObject(owner: Owner, data: Readonly<Record<string, string>>): KubernetesObject {
   const common = metadata(owner, 'manager', 'manager');
   return { apiVersion: 'v1', kind: 'Secret', metadata: common, type: 'Opaque', stringData: data };
 }
 
-/** All but the namespace and the secret. */
+/** All objects except the namespace and the secret. */
 export function desiredObjects(owner: Owner): KubernetesObject[] {
   return componentsOf(owner.spec).flatMap((component) => {
     const files = configFile(owner, component);
@@ -210,7 +210,7 @@ function workload(owner: Owner, component: Component, files: Readonly<Record<str
     metadata: metadata(owner, component, component),
     spec: {
       ...(workloadKind !== 'DaemonSet' && { replicas: own.replicas }),
-      // A pod that a bad version broke must not keep the next version from its place.
+      // A pod that a bad version has broken must not block its replacement by the next version.
       ...(workloadKind === 'StatefulSet' && { serviceName: component, podManagementPolicy: 'Parallel' }),
       selector: { matchLabels: selector(component) },
       template: {
@@ -241,7 +241,7 @@ export function kindOf(spec: Spec, component: Component): 'Deployment' | 'Statef
   return component === 'manager' && spec.manager.database.type !== 'sqlite' ? 'Deployment' : 'StatefulSet';
 }
 
-/** Passes the restricted Pod Security Standard, without any access to the API server. */
+/** Meets the restricted Pod Security Standard, without access to the API server. */
 function podSpec({ spec }: Owner, component: Component, claimed: boolean): object {
   const own = component === 'seed-peer' ? spec.seedPeer : spec[component];
   const opened = { ...ports[component], metrics: metricsPort };
@@ -304,7 +304,7 @@ function managerEnvironment({ manager: { database } }: Spec): object[] {
   ];
 }
 
-/** What is given wins, key by key; lists are taken whole. */
+/** Given values win, key by key; lists are replaced as a whole. */
 export function merged(
   base: Readonly<Record<string, unknown>>,
   given: Readonly<Record<string, unknown>>,

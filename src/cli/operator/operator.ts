@@ -1,4 +1,4 @@
-/** `dragonfly operator`: a control plane for every account that the cluster is told of. */
+/** `dragonfly operator`: runs a control plane for every account of the cluster. */
 import { resolve } from 'node:path';
 import { Command as Parser } from 'commander';
 import { DragonflyError } from '../../core/errors.ts';

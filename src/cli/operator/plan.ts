@@ -1,6 +1,7 @@
 /**
- * What must happen next for one account, from what it is promised and what there is. No I/O: whoever carries it out tells what came
- * of it by looking again. Carried out twice, or half, it comes to the same.
+ * Decides what to do next for one account, from its desired and its actual state. No I/O: the caller carries the
+ * actions out, and their results are seen in the next look. Carrying a plan out twice, or half of it, leads to the same
+ * state.
  */
 import { z } from 'zod';
 import {
@@ -16,7 +17,7 @@ import {
 } from './objects.ts';
 import { finalizer, type Account } from './spec.ts';
 
-/** As an API server tells it. */
+/** An object as the API server returns it. */
 export type ObservedObject = z.output<typeof observedSchema>;
 
 const count = z.number().default(0);
@@ -52,9 +53,9 @@ export const observedSchema = z.looseObject({
 });
 
 export interface Observed {
-  /** By its name, whoever made it. */
+  /** Found by its name, whoever created it. */
   readonly namespace: ObservedObject | undefined;
-  /** In it, with the label of this controller. */
+  /** The objects in it that carry this controller's label. */
   readonly objects: readonly ObservedObject[];
 }
 
@@ -68,14 +69,14 @@ export interface Plan {
   readonly actions: readonly Action[];
   /** Why nothing may be done. */
   readonly refusal?: { readonly reason: string; readonly message: string };
-  /** These wait until the one before them runs the new version. */
+  /** Components that wait until the one before them runs the new version. */
   readonly waiting: readonly Component[];
 }
 
 export interface Circumstances {
-  /** What another account has that this one asks for. */
+  /** Something that this account asks for and another account has. */
   readonly conflict: { readonly reason: string; readonly message: string } | undefined;
-  /** For a secret that has to be made. */
+  /** Values for a secret that has to be created. */
   readonly fresh: Readonly<Record<string, string>>;
 }
 
@@ -99,7 +100,7 @@ export function plan(account: Account, observed: Observed, { conflict, fresh }: 
   if (!namespace) actions.push({ do: 'create', object: space });
   else if (!covers(space, namespace)) actions.push({ do: 'apply', object: space });
   const there = new Map(observed.objects.map((object) => [keyOf(object), object]));
-  // Before the first manager, and never again: another key could not read what the first one wrote.
+  // Created before the first manager and never again, because another key could not decrypt what the first manager wrote.
   if (!observed.objects.some((object) => componentOf(object) === 'manager' && isWorkload(object)))
     actions.push({ do: 'create', object: secretObject(owner, fresh) });
 
@@ -113,7 +114,7 @@ export function plan(account: Account, observed: Observed, { conflict, fresh }: 
       const before = there.get(keyOf(object));
       return !before || !covers(object, before);
     });
-    // What is missing is made at once; what runs is changed when the one before it has been, and is well.
+    // Missing objects are created at once. A running component is changed only after the previous one was changed and is ready.
     const changesPods = running && workload && changed.includes(workload);
     if (changesPods && !isUpToDate) waiting.push(component);
     else actions.push(...changed.map((object) => ({ do: 'apply', object }) as const));
@@ -126,7 +127,7 @@ export function plan(account: Account, observed: Observed, { conflict, fresh }: 
   return { actions, waiting };
 }
 
-/** The namespace goes with everything in it, volumes too; the account when nothing is left. */
+/** The namespace is deleted with everything in it, volumes included, and the account once nothing is left. */
 function farewell({ metadata }: Account, namespace: ObservedObject | undefined): Plan {
   if (!metadata.finalizers.includes(finalizer)) return { actions: [], waiting: [] };
   if (namespace?.metadata.deletionTimestamp !== undefined) return { actions: [], waiting: [] };
@@ -152,7 +153,7 @@ export function progressOf({ kind, spec, status }: ObservedObject): Progress {
   return { desired: pods.desiredNumberScheduled, updated: pods.updatedNumberScheduled, ready: pods.numberReady };
 }
 
-/** All of its pods are of the newest template, and are ready. */
+/** True when all of its pods have the newest template and are ready. */
 export function isRolledOut(object: ObservedObject): boolean {
   const { desired, updated, ready } = progressOf(object);
   const seen = (object.status?.observedGeneration ?? 0) >= object.metadata.generation;
@@ -175,7 +176,7 @@ export function componentOf({ metadata }: Pick<KubernetesObject, 'metadata'>): C
   return components.find((component) => component === metadata.labels?.[componentLabel]);
 }
 
-/** Of a component, not what a StatefulSet or a Service makes beside itself with the same labels. */
+/** True for a component's own object, not for those that a StatefulSet or a Service creates with the same labels. */
 function isWorkOf(object: ObservedObject): boolean {
   return componentOf(object) !== undefined && object.metadata.name === componentOf(object);
 }
@@ -194,7 +195,7 @@ export function keyOf({
   return `${kind}/${metadata.name}`;
 }
 
-/** Everything that is wanted is there; what the server or others have added does not count. */
+/** True when everything wanted is there; additions by the server or by others do not matter. */
 export function covers(wanted: unknown, there: unknown, isAmount = false): boolean {
   if (Array.isArray(wanted))
     return (
@@ -202,7 +203,7 @@ export function covers(wanted: unknown, there: unknown, isAmount = false): boole
     );
   if (typeof wanted !== 'object' || wanted === null)
     return wanted === there || (isAmount && amountOf(wanted) === amountOf(there));
-  // Servers leave out what is empty.
+  // Servers omit empty values.
   if (typeof there !== 'object' || there === null) return Object.keys(wanted).length === 0;
   return Object.entries(wanted).every(([key, value]) =>
     value === undefined
@@ -211,7 +212,7 @@ export function covers(wanted: unknown, there: unknown, isAmount = false): boole
   );
 }
 
-/** Servers write amounts in their own way: 1000m is 1, 1024Mi is 1Gi. */
+/** Servers normalise amounts: 1000m becomes 1, 1024Mi becomes 1Gi. */
 function amountOf(text: unknown): number {
   const [, digits, unit = ''] = /^([\d.]+)([mkMGTPE]|[KMGTPE]i)?$/.exec(String(text)) ?? [];
   if (digits === undefined) return Number.NaN;

@@ -1,4 +1,4 @@
-/** Accounts written in files of a directory, their control planes as processes of this machine, one directory each. */
+/** Runs accounts that are described by files in a directory; their control planes are processes of this machine, with one directory each. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -11,18 +11,18 @@ import { AccountPlane } from './account-plane.ts';
 import { conflict, type Account } from './spec.ts';
 
 export interface ProcessControllerOptions {
-  /** Of files with P2PManager resources. */
+  /** The directory of files with P2PManager resources. */
   readonly accounts: string;
-  /** A directory for each account, with everything of it, and its `status.json`. */
+  /** The directory that has one directory per account, with all of its data and its `status.json`. */
   readonly stateDirectory: string;
-  /** `VERSION` in it is the executable of that version. */
+  /** The file `VERSION` in it is the executable of that version. */
   readonly versions: string | undefined;
   readonly logger: Logger;
 }
 
-/** The clocks of files and of timers are not the same. */
+/** Slightly longer, because file times and timers use different clocks. */
 const quietMs = settleMs + 50;
-/** Not every file system tells what others have changed. */
+/** Needed because not every file system reports changes by others. */
 const resyncMs = 30_000;
 
 export class ProcessController {
@@ -33,7 +33,7 @@ export class ProcessController {
     this.#options = options;
   }
 
-  /** Until the signal aborts, which ends all processes; what they have kept stays. */
+  /** Runs until the signal aborts, which ends all processes; their data stays. */
   async run(signal: AbortSignal): Promise<void> {
     const { logger, stateDirectory } = this.#options;
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
@@ -44,12 +44,12 @@ export class ProcessController {
       let longestMs = resyncMs;
       try {
         const accounts = await files.read();
-        // An account that went while nobody looked may as well be a directory that is not mounted.
+        // An account that vanished while this program was not running may just as well be a directory that is not mounted.
         for (const name of left) if (!accounts.has(name)) logger.warn({ name }, 'is kept for no account; delete it');
         left.clear();
         await this.#follow(accounts);
       } catch (error) {
-        // Until all files can be read nobody knows which accounts are gone.
+        // Until all files can be read, it is unknown which accounts are gone.
         const { code, message } = toDragonflyError(error);
         logger.warn({ error: message }, 'the accounts cannot be read');
         if (code === 'UNAVAILABLE') longestMs = quietMs;

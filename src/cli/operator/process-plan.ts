@@ -1,4 +1,4 @@
-/** The same for processes of one machine: what must be started, replaced or ended next. No I/O. */
+/** Decides which processes of one machine must be started, replaced or ended next. No I/O. */
 import { createHash } from 'node:crypto';
 import { componentsOf, imageOf, type Component } from './objects.ts';
 import type { ComponentState } from './status.ts';
@@ -10,7 +10,7 @@ export interface WantedProcess {
   readonly component: Component;
   readonly image: string;
   readonly config: Readonly<Record<string, unknown>>;
-  /** Of all that it is started with. */
+  /** A digest of everything that it is started with. */
   readonly digest: string;
 }
 
@@ -19,7 +19,7 @@ export interface ObservedProcess {
   readonly component: Component;
   readonly image: string;
   readonly digest: string;
-  /** It has said that it serves, and has not ended since. */
+  /** True when it has announced that it serves, and has not ended since. */
   readonly isReady: boolean;
 }
 
@@ -48,7 +48,7 @@ export function wantedProcesses(spec: Spec): WantedProcess[] {
   });
 }
 
-/** What is missing is started, the manager first, as all others need it. Of what runs, one at a time is replaced. */
+/** Missing processes are started, the manager first, because all others need it. Running ones are replaced one at a time. */
 export function planProcesses(wanted: readonly WantedProcess[], observed: readonly ObservedProcess[]): ProcessPlan {
   const there = new Map(observed.map((process) => [process.name, process]));
   const ends = observed.filter(({ name }) => wanted.every((process) => process.name !== name));
@@ -60,7 +60,7 @@ export function planProcesses(wanted: readonly WantedProcess[], observed: readon
     const managerIsReady = observed.some(({ component, isReady }) => component === 'manager' && isReady);
     const isCurrent = running?.digest === process.digest;
     if (!running?.isReady) {
-      // One that does not come up is given up for the next version, too.
+      // A process that does not become ready is also replaced by the next version.
       if (process.component === 'manager' || managerIsReady) actions.push({ do: 'start', process });
       blocked ??= process.component;
     } else if (!isCurrent && blocked === undefined) {

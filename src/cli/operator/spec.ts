@@ -1,4 +1,4 @@
-/** What an account is promised: the resource `P2PManager`, as people write it. No I/O. */
+/** The desired state of an account: the resource `P2PManager`, as people write it. No I/O. */
 import { z } from 'zod';
 import { version as ownVersion } from '../../core/version.ts';
 
@@ -6,9 +6,9 @@ export const group = 'dragonfly.d7y.io';
 export const apiVersion = `${group}/v1alpha1`;
 export const kind = 'P2PManager';
 export const accountsPath = `/apis/${group}/v1alpha1/p2pmanagers`;
-/** Nothing of an account is forgotten before its control plane is gone. */
+/** Keeps the account's resource until its control plane is gone. */
 export const finalizer = `${group}/control-plane`;
-/** Owner of the fields that are written. */
+/** The owner of the fields that the operator writes. */
 export const fieldOwner = 'dragonfly-operator';
 
 const label = z
@@ -16,7 +16,7 @@ const label = z
   .regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/, 'a name in lower case, with digits and dashes');
 const replicas = z.int().min(1).max(100).default(1);
 const config = z.record(z.string(), z.unknown()).default({});
-/** As the API server writes them: text. */
+/** The API server writes them as text. */
 const amounts = z.record(z.string(), z.union([z.string(), z.number()]).transform(String));
 const resources = z.object({ requests: amounts.optional(), limits: amounts.optional() }).optional();
 const storage = (size: string) =>
@@ -30,7 +30,7 @@ const databaseSchema = z.discriminatedUnion('type', [
     port: z.int().min(1).max(65_535).optional(),
     name: z.string().default('manager'),
     user: z.string().default('dragonfly'),
-    /** In the namespace of the account, with the key `password`. */
+    /** The name of a secret in the account's namespace that has the key `password`. */
     passwordSecret: z.string().optional(),
   }),
 ]);
@@ -40,11 +40,11 @@ export const specSchema = z.object({
   image: z.string().min(1).default('docker.io/dragonflyoss/dragonfly'),
   version: z.string().min(1).default(`v${ownVersion}`),
   imagePullSecrets: z.array(z.object({ name: z.string() })).default([]),
-  /** Besides the pods of the account itself. */
+  /** Who may connect, besides the pods of the account itself. */
   allowFrom: z
     .object({ cidrs: z.array(z.string()).default([]), namespaces: z.array(z.string()).default([]) })
     .prefault({}),
-  /** How manager and schedulers are reached from elsewhere. */
+  /** How the manager and the schedulers are reached from outside. */
   service: z
     .object({
       type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).default('ClusterIP'),
@@ -110,9 +110,9 @@ export type AccountMetadata = z.output<typeof accountSchema>['metadata'];
 
 export interface Account {
   readonly metadata: AccountMetadata;
-  /** Known even of a spec that cannot be carried out. */
+  /** Known even when the spec is invalid. */
   readonly namespace: string;
-  /** Undefined, with the reason, when it cannot be carried out. */
+  /** Undefined, with the reason, when the spec is invalid. */
   readonly spec: Spec | undefined;
   readonly fault: string | undefined;
   readonly status: z.output<typeof statusSchema> | undefined;
@@ -129,7 +129,7 @@ export function parseAccount(object: unknown): Account {
   return { metadata, namespace, spec: fault === undefined ? parsed.data : undefined, fault, status };
 }
 
-/** Accounts share nothing: who was there first keeps what two of them name. */
+/** Accounts share nothing: when two of them name the same thing, the older account gets it. */
 export function conflict(account: Account, all: Iterable<Account>): { reason: string; message: string } | undefined {
   const mine = claims(account);
   for (const other of all) {

@@ -1,4 +1,4 @@
-/** What is told of an account: how far its control plane is, in which version, and where it is found. No I/O. */
+/** The reported status of an account: how far its control plane is, its version, and its addresses. No I/O. */
 import { components, imageOf, ports, type Component } from './objects.ts';
 import {
   findWorkload,
@@ -14,7 +14,7 @@ import { type Account, type Condition } from './spec.ts';
 export interface AccountStatus {
   readonly observedGeneration: number;
   readonly namespace: string;
-  /** Of the version that all components run; absent while some run another. */
+  /** The version that all components run; absent while they differ. */
   readonly version?: string;
   readonly ready: string;
   readonly endpoints: Readonly<Record<string, string>>;
@@ -24,11 +24,11 @@ export interface AccountStatus {
 
 type News = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-/** What runs of one component, wherever it runs. */
+/** The running part of one component, in whatever way it runs. */
 export interface ComponentState {
   readonly component: Component;
   readonly progress: Progress;
-  /** Of the newest of its pods. */
+  /** The image of its newest pod. */
   readonly image: string;
   readonly isRolledOut: boolean;
 }
@@ -41,7 +41,7 @@ export interface Outcome {
     readonly waiting: Plan['waiting'];
     readonly refusal?: Plan['refusal'] | undefined;
   };
-  /** Why an action of the plan could not be carried out. */
+  /** Why an action of the plan failed. */
   readonly failure: string | undefined;
   readonly now: Date;
 }
@@ -99,7 +99,7 @@ function progressing({ spec }: Account, planned: Outcome['planned'], behind: rea
   return { type, status: 'True', reason: planned.waiting.length > 0 ? 'Upgrading' : 'RollingOut', message };
 }
 
-/** As many as wanted are ready, of whatever version. */
+/** True when as many are ready as wanted, of whatever version. */
 function isWell({ progress: { desired, ready } }: ComponentState): boolean {
   return ready >= desired;
 }
@@ -115,7 +115,7 @@ function imageIn({ spec }: ObservedObject): string {
   return pod?.template?.spec?.containers?.[0]?.image ?? '';
 }
 
-/** From elsewhere where a load balancer has an address, else in the cluster. */
+/** The external address if a load balancer has one, otherwise the address inside the cluster. */
 export function endpointsOf(account: Account, { objects }: Observed): Record<string, string> {
   const address = (component: Component, port: number): string | undefined => {
     const service = objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === component);
@@ -133,7 +133,7 @@ export function endpointsOf(account: Account, { objects }: Observed): Record<str
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** The time is that of the last change of state, not of wording. */
+/** The time is that of the last change of state, not of the message. */
 function dated(news: News, { metadata, status }: Account, now: Date): Condition {
   const before = status?.conditions.find(({ type }) => type === news.type);
   const lastTransitionTime =
