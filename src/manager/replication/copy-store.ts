@@ -1,4 +1,4 @@
-/** Tags that rules cover, and what each cluster has of them, in the database: whoever goes on with a rule begins here. */
+/** The database of the tags that rules cover, and of each cluster's copies of them. Whoever continues with a rule starts from it. */
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { isUniqueViolation, type Db } from '../db/engine.ts';
@@ -14,7 +14,7 @@ export interface TagWithCopies extends TagRow {
   readonly copies: readonly CopyRow[];
 }
 
-/** How many copies of a rule are how, and when the last one arrived. */
+/** The number of a rule's copies by state, and when the last one arrived. */
 export interface CopyCounts {
   readonly cluster_id: number;
   readonly state: string;
@@ -23,7 +23,7 @@ export interface CopyCounts {
   readonly bytes: number;
 }
 
-/** Rows of one INSERT, and ids of one condition: all engines take this many. */
+/** Rows of one INSERT, and ids of one condition; all database engines accept this many. */
 const rowsAtOnce = 400;
 
 export class CopyStore {
@@ -34,16 +34,16 @@ export class CopyStore {
   }
 
   /**
-   * The source is to be asked about all of these. Others, which it has no more, are forgotten when this is `all` there is; when it is
-   * not, new ones are left out that would be more than a rule may cover.
-   * @returns how many were left out.
+   * Marks all of these tags to be looked up at the source. If they are `all` there are, other tags are forgotten, since
+   * the source no longer has them; if not, new tags beyond the rule's limit are left out. @returns how many were left
+   * out.
    */
   async look(ruleId: number, tags: readonly NamedTag[], options: { readonly all: boolean }): Promise<number> {
     try {
       return await this.#look(ruleId, tags, options);
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
-      return this.#look(ruleId, tags, options); // somebody else was told of the same tag, which is known now
+      return this.#look(ruleId, tags, options); // another replica was told of the same tag, which is known now
     }
   }
 
@@ -82,7 +82,7 @@ export class CopyStore {
     });
   }
 
-  /** The source is to be asked about a tag that is not what it said. */
+  /** Marks a tag to be looked up again, because it differs from what the source said. */
   async lookAgain(id: number, atMs: number): Promise<void> {
     await this.#database.db
       .updateTable('replication_tag')
@@ -92,7 +92,7 @@ export class CopyStore {
       .execute();
   }
 
-  /** Tags that the source is to be asked about now. */
+  /** Tags that must be looked up at the source now. */
   tagsToLookAt(ruleId: number, nowMs: number): Promise<TagRow[]> {
     return this.#database.db
       .selectFrom('replication_tag')
@@ -105,7 +105,7 @@ export class CopyStore {
       .execute();
   }
 
-  /** The source says what the tag is: clusters that have proven something else, or nothing, wait for it. */
+  /** Records the source's digest of a tag: clusters that have proven another digest, or none, wait for a copy. */
   async known(tag: TagRow, digest: string, clusterIds: readonly number[]): Promise<void> {
     const now = await this.#database.nowMs();
     await this.#database.transaction(async (db) => {
@@ -136,7 +136,7 @@ export class CopyStore {
     });
   }
 
-  /** The source could not be asked. */
+  /** Records that the source could not be asked. */
   async unknown(tag: TagRow, error: string, retryAtMs: number): Promise<void> {
     await this.#database.db
       .updateTable('replication_tag')
@@ -149,7 +149,7 @@ export class CopyStore {
     await this.#database.transaction((db) => forget([id], db));
   }
 
-  /** Every cluster proves everything once more; what is there is not fetched again. */
+  /** Every cluster proves all of its copies once more; content that is already there is not fetched again. */
   async proveAgain(ruleId: number): Promise<void> {
     const now = await this.#database.nowMs();
     await this.#database.db
@@ -164,7 +164,7 @@ export class CopyStore {
     return this.#copies(ruleId).selectAll().where('state', '=', 'running').execute();
   }
 
-  /** Waiting ones whose rest is over: of each cluster those that come first, what was not tried yet before all. */
+  /** Waiting copies whose pause is over, ordered for each cluster: those that were not tried yet come first. */
   async due(ruleId: number, nowMs: number): Promise<CopyRow[]> {
     const query = this.#copies(ruleId).where('state', '=', 'waiting').where('retry_at', '<=', nowMs);
     const clusters = await query.select('cluster_id').distinct().execute();
@@ -180,7 +180,7 @@ export class CopyStore {
     return (await Promise.all(ofEach)).flat();
   }
 
-  /** The last of each of these clusters that came to an end. */
+  /** For each of these clusters the copy that ended last. */
   async lastEnded(ruleId: number, clusterIds: Iterable<number>): Promise<CopyRow[]> {
     const query = this.#copies(ruleId).where('ended_at', '>', 0).where('state', '!=', 'running');
     const ofEach = [...clusterIds].map((id) =>
@@ -198,7 +198,7 @@ export class CopyStore {
     return this.#database.db.selectFrom('replication_tag').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
-  /** False when somebody else has begun it. */
+  /** False when another replica has begun it. */
   async begin(id: number): Promise<boolean> {
     const now = await this.#database.nowMs();
     const { numUpdatedRows } = await this.#database.db
@@ -292,7 +292,7 @@ const newCopy = {
   error: '',
 } as const;
 
-/** Neither under way nor asked for. */
+/** Neither running nor requested. */
 export function isSettled({ state }: Pick<CopyRow, 'state'>): boolean {
   return state === 'proven' || state === 'copied';
 }

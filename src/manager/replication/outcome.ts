@@ -1,4 +1,4 @@
-/** What became of a copy, as the preheat that made it tells. */
+/** The result of a copy, read from the preheat that made it. */
 import { DragonflyError } from '../../core/errors.ts';
 import { parseJson } from '../clusters/types.ts';
 import type { Job, JobStore } from '../jobs/job-store.ts';
@@ -6,17 +6,17 @@ import type { JobTasks } from '../jobs/job-tasks.ts';
 import type { Item } from '../jobs/preheat.ts';
 
 export interface CopyOutcome {
-  /** Of the manifest that the tag named when it was copied. */
+  /** The digest of the manifest that the tag named when it was copied. */
   readonly digest: string;
   readonly bytes: number;
-  /** Each node said itself that it has all of it. */
+  /** True when each node has reported that it holds all of it. */
   readonly proven: boolean;
   readonly error?: string | undefined;
 }
 
 const nothing = { digest: '', bytes: 0, proven: false };
 
-/** Undefined while it is under way. */
+/** Undefined while it is running. */
 export async function outcomeOf(
   { job_id: id }: { readonly job_id: number },
   { jobs, jobTasks }: { readonly jobs: JobStore; readonly jobTasks: JobTasks },

@@ -1,4 +1,4 @@
-/** What a registry has of what a rule names: repositories, tags, and which image a tag is now. */
+/** Reads from a registry what a rule names: repositories, tags, and the image that a tag currently names. */
 import { createHash } from 'node:crypto';
 import { DragonflyError } from '../../core/errors.ts';
 import { isRepositoryName, isTagName, manifestUrl, type RepositoryPattern } from '../../core/oci/reference.ts';
@@ -14,7 +14,7 @@ export interface NamedTag {
   readonly tag: string;
 }
 
-/** A registry that wants to be left alone for a while. */
+/** A registry has asked not to be called for a while. */
 export class RegistryPause extends DragonflyError {
   readonly retryAfterMs: number;
 
@@ -37,7 +37,7 @@ export class RegistryTags {
     this.#login = login;
   }
 
-  /** Tags that one of the patterns matches. Throws RESOURCE_EXHAUSTED, SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL. */
+  /** The tags that match one of the patterns. Throws RESOURCE_EXHAUSTED, SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL. */
   async list(patterns: readonly string[], signal: AbortSignal): Promise<NamedTag[]> {
     const found: NamedTag[] = [];
     for (const repository of await this.#repositories(signal)) {
@@ -53,7 +53,7 @@ export class RegistryTags {
     return found;
   }
 
-  /** The digest of what the tag names; undefined when the registry has no such tag. */
+  /** The digest of the tag's manifest; undefined when the registry has no such tag. */
   async digest({ repository, tag }: NamedTag, signal: AbortSignal): Promise<string | undefined> {
     const url = manifestUrl({ registry: this.#source.registry, name: repository, reference: tag });
     const header = { accept: acceptManifests };
@@ -61,7 +61,7 @@ export class RegistryTags {
     const head = await this.#registry.headAuthorized(url, header, credential, signal);
     if (head.status === 404) return undefined;
     const named = requireOk(url, head).header('docker-content-digest');
-    // By another digest than the one that a preheat computes, a tag would be another image each time.
+    // With a digest algorithm other than the one a preheat uses, the tag would look like a new image each time.
     if (named !== undefined && /^sha256:[0-9a-f]{64}$/.test(named)) return named;
     const { body } = requireOk(url, await this.#registry.getAuthorized(url, header, credential, signal));
     return `sha256:${createHash('sha256').update(body).digest('hex')}`;
@@ -76,7 +76,7 @@ export class RegistryTags {
     return names;
   }
 
-  /** Of a list in pages, each of which names the next one. */
+  /** The entries of a list in pages, each of which links to the next. */
   async *#entries(
     repository: string,
     path: string,
@@ -88,7 +88,8 @@ export class RegistryTags {
       if (page >= maxListPages)
         throw new DragonflyError('PROTOCOL', `${url.host} has more than ${maxListPages} pages of ${member}`);
       const answer = await this.#registry.getAuthorized(url.href, {}, this.#credential(repository), signal);
-      // A repository of the catalogue may have lost its tags. Of one that the rule names, and in the middle of a list, that is an error.
+      // A repository in the catalogue may have lost its tags. For a repository that the rule names, and in the middle of a list,
+      // that is an error.
       if (answer.status === 404 && member === 'tags' && page === 0 && this.#source.name.includes('*')) return;
       yield* entriesOf(requireOk(url.href, answer), member);
       url = nextPage(url, answer);
@@ -113,7 +114,7 @@ function requireOk(url: string, answer: RegistryAnswer): RegistryAnswer {
   return answer;
 }
 
-/** Seconds or a date; a minute where nothing is said. */
+/** Given as seconds or as a date; a minute when absent. */
 function retryAfterMs(text: string | undefined, nowMs: number): number {
   const seconds = /^\d{1,6}$/.test(text ?? '') ? Number(text) : (Date.parse(text ?? '') - nowMs) / 1000;
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 1), 86_400) * 1000 : 60_000;
@@ -129,7 +130,10 @@ function entriesOf({ body }: RegistryAnswer, member: string): string[] {
   throw new DragonflyError('PROTOCOL', `the registry sent no list of ${member}`);
 }
 
-/** Of this registry alone, since the login goes there; a list that ends early would look like tags that are gone. Throws PROTOCOL. */
+/**
+ * The next page must be at this registry, because the login is sent there; and a list that ended early would look like deleted
+ * tags. Throws PROTOCOL.
+ */
 function nextPage(url: URL, answer: RegistryAnswer): URL | undefined {
   const [, target] = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(answer.header('link') ?? '') ?? [];
   if (target === undefined) return undefined;

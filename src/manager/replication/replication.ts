@@ -1,4 +1,4 @@
-/** Everything about replication, opened together. */
+/** Opens all parts of replication together. */
 import { DragonflyError } from '../../core/errors.ts';
 import { parseRepositoryPattern } from '../../core/oci/reference.ts';
 import type { Owned } from '../../core/process/lifecycle.ts';
@@ -53,7 +53,7 @@ export class Replication {
     );
   }
 
-  /** Throws UNAUTHENTICATED, whatever of rule and secret is wrong. */
+  /** Throws UNAUTHENTICATED, whether the rule or the secret is wrong. */
   async verify(ruleId: number, secret: string): Promise<void> {
     const rule = Number.isSafeInteger(ruleId) ? await this.rules.get(ruleId).catch(() => undefined) : undefined;
     if (rule && this.rules.isSecret(rule, secret)) return;
@@ -62,10 +62,7 @@ export class Replication {
     });
   }
 
-  /**
-   * A registry says that tags were pushed: those the rule covers are looked up there.
-   * @returns how many they are.
-   */
+  /** A registry reports pushed tags: those that the rule covers are looked up there. @returns how many they are. */
   async pushed(ruleId: number, tags: readonly NamedTag[]): Promise<number> {
     const rule = await this.rules.get(ruleId);
     if (rule.enabled === 0 || rule.on_push === 0) return 0;

@@ -43,9 +43,9 @@ export class Replicator implements Closable {
   readonly #parts: ReplicatorParts;
   readonly #stop = new AbortController();
   readonly #unsubscribe: () => void;
-  /** Rules a step is under way for, so that a registry that does not answer keeps no other rule waiting. */
+  /** Rules whose step is running. One step per rule, so that a registry that does not answer delays no other rule. */
   readonly #stepping = new Map<number, Promise<void>>();
-  /** Rules to step again for as soon as that one has ended. */
+  /** Rules that need another step as soon as the running one has ended. */
   readonly #again = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
@@ -95,7 +95,7 @@ export class Replicator implements Closable {
     }
   }
 
-  /** And once more for as long as that is wished meanwhile: for this rule alone, or rules would wake each other without end. */
+  /** Repeats as long as another step is requested meanwhile, for this rule only, because rules would otherwise wake each other without end. */
   async #stepRepeatedly(first: RuleRow): Promise<void> {
     const { database, owner, rules, logger } = this.#parts;
     const { id } = first;
@@ -131,7 +131,7 @@ export class Replicator implements Closable {
 
   async #list(rule: RuleRow, source: RepositoryPattern): Promise<void> {
     const { database, rules, copies } = this.#parts;
-    // A wish that comes while the registry is being asked is another list's.
+    // A request that arrives while the registry is being read applies to the next list.
     const listedAt = Math.max(rule.asked_at, await database.nowMs());
     try {
       const tags = await this.#registry(rule, source).list(tagPatternsOf(rule), this.#stop.signal);
@@ -177,7 +177,7 @@ export class Replicator implements Closable {
     const { database, copies, jobs, jobTasks } = this.#parts;
     for (const copy of await copies.running(rule.id)) {
       const now = await database.nowMs();
-      // Between the mark and its job a manager may have died.
+      // A manager may have died between marking the copy and creating its job.
       if (copy.job_id === 0 && now - copy.started_at < replicationLeaseMs) continue;
       const outcome = await outcomeOf(copy, { jobs, jobTasks });
       if (!outcome) continue;
@@ -202,7 +202,7 @@ export class Replicator implements Closable {
         await copies.update(copy.id, { ...done, state: proven ? 'proven' : 'copied' });
         continue;
       }
-      // The tag moved meanwhile: the source is asked before the cluster is.
+      // The tag has moved meanwhile, so the source is asked before the cluster is.
       const retryAt = now + restMs(1);
       await copies.lookAgain(copy.tag_id, retryAt);
       await copies.update(copy.id, { ...done, state: 'waiting', retry_at: retryAt });
@@ -224,7 +224,7 @@ export class Replicator implements Closable {
     }
   }
 
-  /** One tag for one cluster: an ordinary preheat, by the tag, so that it is found by tag and by digest. */
+  /** Copies one tag to one cluster with an ordinary preheat. It is requested by tag, so that nodes find it by tag and by digest. */
   async #preheat(rule: RuleRow, { registry }: RepositoryPattern, copy: CopyRow): Promise<void> {
     const { copies, jobs, rules } = this.#parts;
     const tag = await copies.tag(copy.tag_id);

@@ -1,4 +1,4 @@
-/** Rules of replication in the database. */
+/** The database of replication rules. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
@@ -16,7 +16,7 @@ import { maxReplicationRules } from '../limits.ts';
 
 export type RuleRow = Selectable<ReplicationRuleTable>;
 
-/** What somebody wishes of a rule; what is not named stays. */
+/** The fields to set; absent ones stay unchanged. */
 export interface RuleWish {
   readonly name?: string | undefined;
   readonly bio?: string | undefined;
@@ -30,7 +30,7 @@ export interface RuleWish {
   readonly rateBytesPerSec?: number | undefined;
   readonly concurrency?: number | undefined;
   readonly enabled?: boolean | undefined;
-  /** Null takes it away. It belongs to one registry: a source at another one goes without, unless this is named, too. */
+  /** Null removes it. It belongs to one registry, so a new registry gets none unless it is given again. */
   readonly login?: Login | null | undefined;
 }
 
@@ -47,7 +47,7 @@ export class RuleStore {
     this.#sealer = sealer;
   }
 
-  /** Its tags are listed at once, if it is enabled. Throws ALREADY_EXISTS, RESOURCE_EXHAUSTED. */
+  /** Creates a rule; if it is enabled its tags are listed at once. Throws ALREADY_EXISTS, RESOURCE_EXHAUSTED. */
   async create(wish: RuleWish & { readonly name: string; readonly source: string }, userId: number): Promise<number> {
     const now = await this.#database.nowMs();
     const row = {
@@ -71,7 +71,7 @@ export class RuleStore {
     });
   }
 
-  /** What it covers is listed anew. Throws NOT_FOUND, ALREADY_EXISTS. */
+  /** Changes a rule; its tags are listed again. Throws NOT_FOUND, ALREADY_EXISTS. */
   async update(id: number, wish: RuleWish): Promise<void> {
     const now = await this.#database.nowMs();
     const values = { ...this.#columns(wish), asked_at: now, retry_at: 0, attempt: 0, updated_at: now };
@@ -81,13 +81,13 @@ export class RuleStore {
     }));
   }
 
-  /** Its tags are listed as soon as may be. Throws NOT_FOUND. */
+  /** Requests that its tags are listed as soon as possible. Throws NOT_FOUND. */
   async ask(id: number): Promise<void> {
     const values = { asked_at: await this.#database.nowMs(), retry_at: 0 };
     await this.#write(id, () => values);
   }
 
-  /** @returns the secret by which a registry proves itself; the one before counts no more. Throws NOT_FOUND. */
+  /** @returns the new secret by which a registry authenticates itself; the previous one becomes invalid. Throws NOT_FOUND. */
   async renewSecret(id: number): Promise<string> {
     const secret = randomBytes(24).toString('base64url');
     await this.#write(id, () => ({ secret_hash: this.#sealer.tokenHash(secret) }));
@@ -134,7 +134,7 @@ export class RuleStore {
     return this.#database.db.selectFrom('replication_rule').selectAll().orderBy('id').execute();
   }
 
-  /** With what is known of its tags; the clusters keep what they have. Throws NOT_FOUND. */
+  /** Deletes the rule with what is known of its tags; the clusters keep their content. Throws NOT_FOUND. */
   async delete(id: number): Promise<void> {
     await this.#changes.write('replication', id, async (db) => {
       await this.get(id, db);
@@ -144,7 +144,7 @@ export class RuleStore {
     });
   }
 
-  /** Undefined where the source is read without one. */
+  /** Undefined when the source is read without a login. */
   login({ sealed_login: sealed }: RuleRow): Login | undefined {
     return sealed === '' ? undefined : parseJson<Login | undefined>(this.#sealer.open(purpose, sealed), undefined);
   }

@@ -1,4 +1,4 @@
-/** What a rule does next: when its tags are listed, and which clusters get which tag now. Pure. */
+/** Decides what a rule does next: when its tags are listed, and which clusters get which tag now. Pure. */
 import { firstReplicationRetryMs, longestReplicationRetryMs, replicationFailuresInARow } from '../limits.ts';
 
 export interface RuleTimes {
@@ -9,14 +9,14 @@ export interface RuleTimes {
   readonly retry_at: number;
 }
 
-/** Somebody has wished it since the last time, or the interval is over; after a failure not before its rest is. */
+/** True when a list was requested since the last one, or the interval is over; after a failure not before the pause is over. */
 export function isListDue(rule: RuleTimes, nowMs: number): boolean {
   if (rule.enabled === 0 || nowMs < rule.retry_at) return false;
   if (rule.asked_at > rule.listed_at) return true;
   return rule.interval_ms > 0 && nowMs >= rule.listed_at + rule.interval_ms;
 }
 
-/** How long something rests after its n-th failure in a row. */
+/** The pause after the n-th failure in a row. */
 export function restMs(failures: number): number {
   return Math.min(longestReplicationRetryMs, firstReplicationRetryMs * 2 ** Math.min(failures - 1, 16));
 }
@@ -33,9 +33,9 @@ export interface CopyTimes {
 }
 
 export interface Pace {
-  /** Tags that a cluster gets at once. */
+  /** How many tags a cluster gets at once. */
   readonly concurrency: number;
-  /** Of one cluster, on average; 0 without a bound. */
+  /** The average rate of one cluster; 0 for no limit. */
   readonly rate_bytes_per_sec: number;
 }
 
@@ -75,7 +75,7 @@ function roomOf(
     return running === 0 && rested ? 1 : 0;
   }
   if (rate === 0) return Math.max(0, concurrency - running);
-  // One after the other: each has the time that its bytes take at the rate.
+  // In sequence: each copy has the time that its bytes take at the rate.
   const freeAtMs = Math.max(0, ...ended.map(({ started_at: start, bytes }) => start + (bytes / rate) * 1000));
   return running === 0 && nowMs >= freeAtMs ? 1 : 0;
 }
