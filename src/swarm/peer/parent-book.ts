@@ -173,7 +173,7 @@ export class ParentBook {
     return idle / Math.max(1, useful);
   }
 
-  /** Where pieces transfer faster than this, upload slots become free sooner. */
+  /** Shorter when pieces transfer fast, because upload slots then become free sooner. */
   #retryMs(mostMs: number): number {
     if (this.#usualBytesPerMs === 0) return mostMs;
     return Math.min(mostMs, Math.max(1, this.#options.pieceLengthBytes / this.#usualBytesPerMs));

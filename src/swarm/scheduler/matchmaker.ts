@@ -249,7 +249,7 @@ function hasAllWanted({ task, wanted, pieces }: Peer): boolean {
   return wanted ? pieces.hasAll(wanted) : pieces.count === task.pieceCount;
 }
 
-/** Whether it downloads, and not everything from the origin. */
+/** True for a peer that is downloading and gets at least some pieces from other peers. */
 function takesFromPeers(peer: Peer): boolean {
   return isDownloading(peer.state) && (peer.lease === undefined || peer.task.leases.size > 1);
 }

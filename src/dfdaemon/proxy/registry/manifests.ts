@@ -249,7 +249,7 @@ function send(call: ClientCall, answer: Answer): void {
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** The body is longer than what is kept; what was read is put back and the answer is streamed. */
+/** Thrown when the body is longer than what is kept. The bytes read so far are put back and the answer is streamed. */
 class TooLargeError extends Error {
   readonly rest: IncomingMessage;
 

@@ -33,7 +33,7 @@ export interface OriginStreamOptions extends OriginRun {
   readonly sources: Pick<Sources, 'open'>;
   /** Answers the first request instead of the sources, if it still can. */
   readonly opened?: OpenedOrigin | undefined;
-  /** The limiters that each byte pays, at the moment. */
+  /** The limiters that currently apply; each byte counts against all of them. */
   readonly limiters: () => readonly RateLimiter[];
   /** Reserves disk space for content of this size; rejects with NO_SPACE. */
   readonly makeRoom: (bytes: number) => Promise<void>;

@@ -41,7 +41,7 @@ export class PieceReports {
     return { kind: 'report-pieces', sources };
   }
 
-  /** A new session starts with all held pieces, or no session follows. */
+  /** Starts over: a new session reports all held pieces at its start; without a session nothing is reported. */
   reset(): void {
     this.#sources = new Map();
     this.dueMs = Number.POSITIVE_INFINITY;
