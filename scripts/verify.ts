@@ -46,7 +46,7 @@ function testCheck(file: string): Check {
     ['--test-reporter=./scripts/count-reporter.ts', '--test-reporter-destination=stderr'],
   ].flat();
   const timeoutMs = timeoutOf(file);
-  const args = ['--disable-warning=ExperimentalWarning', ...reporters, file];
+  const args = ['--disable-warning=ExperimentalWarning', '--import=./scripts/compile-cache.ts', ...reporters, file];
   return { name: file, program: process.execPath, args, timeoutMs, countsTests: true };
 }
 

@@ -181,3 +181,22 @@ for (const settleMs of [0, 0.2]) {
     });
   }
 }
+
+/** Random sequences lead to a second request rarely, so this one is made. */
+test('when a late piece comes from a second parent, the request to the first is cancelled', () => {
+  const world = new DownloadWorld(1, 2, 0);
+  world.send({ kind: 'started', held: world.held });
+  world.send({ kind: 'wanted', pieces: undefined });
+  world.begin();
+  const offer = (parentId: string): void => {
+    world.send({ kind: 'parents-offered', parents: [{ peerId: parentId, distance: 0 }], replace: false });
+    world.send({ kind: 'parent-has', parentId, pieces: 0 });
+  };
+  offer('first');
+  offer('second');
+  for (let rounds = 0; world.asked.size < 2 && rounds < 20; rounds += 1) world.pass(500, world.listening);
+  const second = world.asked.get('second 0');
+  assert(second && world.asked.has('first 0'), 'a late piece is not asked of a second parent');
+  world.land(second);
+  assert.equal(world.asked.size, 0);
+});
