@@ -12,7 +12,7 @@ test('streams that have ended leave no listener on the signal by which the sched
   const draining = new AbortController().signal;
   for (let stream = 0; stream < 3; stream += 1) {
     const leaving = new AbortController();
-    const told = held.hold({ hostId: 'h' } as never, { signal: leaving.signal, draining } as never);
+    const told = held.hold({ hostId: 'h' }, { signal: leaving.signal, draining } as never);
     assert.deepEqual((await told.next()).value, { unreachable: false, originalDaemons: false, changedObjects: [] });
     const ended = told.next();
     assert.equal(known.holders, 1);
