@@ -21,7 +21,8 @@ export function requireOwnHost(hostId: string, context: Calling, brain: Pick<Bra
   const known = brain.hosts.get(hostId);
   const now = ownerOf(context);
   if (!known || now.isCertified) return;
-  const { owner, holders } = known;
+  const { owner, holders, introduced } = known;
+  if (introduced) return requireIntroduced(hostId, owner, now);
   if (owner.address === now.address && (!owner.isCertified || holders === 0)) return;
   const isWeak = !owner.isCertified && !isNamedBy(hostId, owner);
   if (isWeak && isNamedBy(hostId, now)) return;
@@ -33,6 +34,14 @@ export function requireOwnHost(hostId: string, context: Calling, brain: Pick<Bra
       : `${hostId} was announced from ${owner.address || "the scheduler's own machine"}, and lives`,
     { hint: 'A host that has moved is taken over when the old one is silent. See docs/security.md.' },
   );
+}
+
+/** What others told of a host lets it speak from where they said it is. Everybody else meets a host that is not announced. */
+function requireIntroduced(hostId: string, owner: HostOwner, now: HostOwner): void {
+  if (owner.address === now.address) return;
+  throw new DragonflyError('HOST_UNKNOWN', `host ${hostId} is not announced`, {
+    hint: 'Announce the host before anything else.',
+  });
 }
 
 /** What tasks there are is for members, services and programs of this machine, and for machines with a node. Throws PERMISSION_DENIED. */
@@ -67,7 +76,8 @@ function isOverdue(host: { readonly lastSeenMs: number; readonly info: HostInfo 
 /** A seed says so in its certificate: others are sent to it first. Throws PERMISSION_DENIED, INVALID_ARGUMENT. */
 export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Brain, 'hosts' | 'swarm'>): void {
   requireSpeaksFor(context, { hostId: host.id, roles: [isSeed(host) ? 'seed' : 'peer'] });
-  requireOwnHost(host.id, context, brain);
+  // Its own word takes the place of what others told, wherever it calls from, as that of a host nobody knew.
+  if (brain.hosts.get(host.id)?.introduced !== true) requireOwnHost(host.id, context, brain);
   requireOwnPlace(host, context);
   const length = HostMessage.encode(host).finish().length;
   if (length > maxHostBytes)
