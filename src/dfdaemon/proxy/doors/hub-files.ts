@@ -45,8 +45,8 @@ const leftOut = new Set(['location', 'content-length', 'content-type', 'link', '
 
 export const xetField = 'x-xet-hash';
 
-/** Fields of the caller's request that concern the body it wants. */
-const aboutBody = new Set([
+/** Fields of a caller's request that concern the body it wants: an answer shared with others is asked for without them. */
+export const aboutBody: ReadonlySet<string> = new Set([
   'range',
   'if-range',
   'if-match',
