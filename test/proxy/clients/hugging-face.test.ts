@@ -73,7 +73,7 @@ void describe('the door for Hugging Face clients', () => {
   it('one caller’s part, condition or page is no other request’s answer', async () => {
     const raw = '/org/open/raw/main/config.json';
     const { headers } = await ask({ port: Number(new URL(hub.hub.url).port) }, raw);
-    const asked: Ask['headers'][] = [
+    const asked: Record<string, string>[] = [
       { range: 'bytes=0-3' },
       {},
       { 'if-none-match': String(headers.etag) },

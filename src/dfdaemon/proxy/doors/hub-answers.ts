@@ -14,9 +14,9 @@ import { relay } from '../wire/direct.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
+import { aboutBody } from '../proof/preconditions.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller, type HubAddress } from './hub-address.ts';
-import { aboutBody } from './hub-files.ts';
 import { toldBytes, type HubQuestion, type HubWords } from './hub-words.ts';
 
 interface Answer {
