@@ -6,6 +6,8 @@ import type { FuzzRandom } from '../../support/fuzz.ts';
 
 export interface ScriptedObject {
   readonly id: string;
+  /** What its URL looks like: of a file, or of a tag in a registry. */
+  readonly kind: 'file' | 'manifest';
   sizeBytes: number;
   version: number;
   readonly validator: 'strong' | 'weak' | 'none' | 'date' | 'unquoted';
@@ -33,6 +35,7 @@ export interface Question {
 export function makeObject(random: FuzzRandom, id: string): ScriptedObject {
   return {
     id,
+    kind: random.pick(['file', 'file', 'manifest']),
     sizeBytes: random.pick([0, 1, 10, 500, 70_000, 300_000, 5_000_000]),
     version: 1,
     validator: random.pick(['strong', 'strong', 'strong', 'weak', 'none', 'date', 'unquoted']),
@@ -49,6 +52,11 @@ export function makeObject(random: FuzzRandom, id: string): ScriptedObject {
     cookies: random.below(6) === 0,
     redirects: random.below(8) === 0,
   };
+}
+
+/** Path and query at its origin. */
+export function pathOf({ id, kind }: ScriptedObject): string {
+  return kind === 'file' ? `/${id}` : `/v2/fuzz/manifests/${id}`;
 }
 
 /** @param tags entity tags that answers had before */
