@@ -52,7 +52,7 @@ export async function* syncPieces(
   const announcer = options.announcer(task);
   // While this node is at the origin a child hears of pieces one by one.
   const first = announcer.seeding ? new PieceSet() : task.pieces.clone();
-  news.listen(announcer, request.hostId);
+  news.listen(announcer);
   news.followLoad(options.uploads);
   yield* bitmaps(task, first, { news, announcer, guard, piecePort });
 }
@@ -171,7 +171,7 @@ class News implements Disposable {
   }
 
   /** What the announcer has for this child. */
-  listen(announcer: PieceAnnouncer, childId: string): void {
+  listen(announcer: PieceAnnouncer): void {
     const offered = (number: number): void => {
       this.#offered.push(number);
       this.#wake?.();
@@ -180,7 +180,7 @@ class News implements Disposable {
       this.#stirred = true;
       this.#wake?.();
     };
-    this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered, layoutKnown }));
+    this.#stops.push(announcer.listen({ has: (number) => this.#add(number), offered, layoutKnown }));
   }
 
   /** How much there is to do on this host, now and when it changes. */
