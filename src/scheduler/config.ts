@@ -158,9 +158,14 @@ export function configNotes(config: SchedulerConfig): string[] {
   return notes;
 }
 
-/** The Redis that holds the jobs of a manager of the original; undefined when no jobs are served. */
-export function jobRedis({ job, database, manager }: SchedulerConfig): RedisConfig | undefined {
-  return job.enable && manager.addr !== undefined ? redisSettings(database.redis, job.redis) : undefined;
+/** The Redis of managers and schedulers of the original; undefined where none is named. */
+export function sharedRedis({ job, database }: SchedulerConfig): RedisConfig | undefined {
+  return redisSettings(database.redis, job.redis);
+}
+
+/** Jobs of a manager of the original are served. */
+export function servesQueue({ job, manager }: SchedulerConfig): boolean {
+  return job.enable && manager.addr !== undefined;
 }
 
 /** The manager's addresses; empty when the scheduler works alone. */

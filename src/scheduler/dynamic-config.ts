@@ -24,7 +24,19 @@ const settingsSchema = z.object({
   peerLoadLimit: limit(1, 2000),
   seedLoadLimit: limit(1, 50_000),
   /** That are active. */
-  seedPeers: z.array(z.object({ hostname: z.string(), ip: z.string(), clusterId: z.int().default(0) })).default([]),
+  seedPeers: z
+    .array(
+      z.object({
+        hostname: z.string(),
+        ip: z.string(),
+        clusterId: z.int().default(0),
+        port: z.int().min(0).max(65_535).catch(0),
+        downloadPort: z.int().min(0).max(65_535).catch(0),
+        idc: z.string().default(''),
+        location: z.string().default(''),
+      }),
+    )
+    .default([]),
   applications: z
     .array(
       z.object({
@@ -161,11 +173,7 @@ function settingsFrom(scheduler: Scheduler, applications: readonly Application[]
     jobRateLimit: cluster['job_rate_limit'],
     peerLoadLimit: client['load_limit'],
     seedLoadLimit: ofSeeds['load_limit'] ?? ofFirstSeed['load_limit'],
-    seedPeers: scheduler.seedPeers.map(({ hostname, ip, seedPeerClusterId: clusterId }) => ({
-      hostname,
-      ip,
-      clusterId,
-    })),
+    seedPeers: scheduler.seedPeers.map(({ seedPeerClusterId: clusterId, ...seed }) => ({ ...seed, clusterId })),
     applications: applications.flatMap(({ name, priority }) => (priority ? [{ name, priority }] : [])),
   });
 }

@@ -61,7 +61,12 @@ export const keptHostsAgeMs = 3_600_000;
 export const keptHostsNewMs = 500;
 export const keptHostsSeenMs = 60_000;
 
-/** The most tasks that one watcher is shown. */
+/** Hosts of which others have told: how long looking for them may hold up a start, seeds that are looked at, records of Redis that are read at once. */
+export const introductionMs = 3_000;
+export const maxIntroducedSeeds = 256;
+export const hostRecordsAtOnce = 500;
+
+/** What one watcher is told of at most. */
 export const maxWatchedTasks = 20_000;
 export const maxWatchedPeers = 20_000;
 export const maxWatchedHosts = 50_000;

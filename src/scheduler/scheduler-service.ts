@@ -19,10 +19,12 @@ import type { Brain } from './brain.ts';
 import type { SchedulerConfig } from './config.ts';
 import { DynamicConfig, type DynamicSettings } from './dynamic-config.ts';
 import { HeldHosts } from './hosts/held-hosts.ts';
+import { IntroducedHosts } from './hosts/introduced-hosts.ts';
 import { bringBack, KeptHosts } from './hosts/kept-hosts.ts';
 import { KnownSeeds } from './hosts/known-seeds.ts';
 import { liveRpc } from './live/live-rpc.ts';
 import { managerJobs } from './jobs/manager-jobs.ts';
+import { managerRedis } from './jobs/manager-redis.ts';
 import type { ManagerLink, ServesJobs } from './manager-link.ts';
 import {
   channelsTo,
@@ -56,6 +58,7 @@ interface Parts {
   readonly link: ManagerLink | undefined;
   readonly dynamic: DynamicConfig;
   readonly servesJobs: ServesJobs;
+  readonly introduced: IntroducedHosts;
 }
 
 export class SchedulerService implements Closable {
@@ -79,13 +82,14 @@ export class SchedulerService implements Closable {
 
   /** Opens the ports and registers at the manager. Resolves when daemons can find this scheduler there, or when the manager's first answer failed. */
   async start(): Promise<void> {
-    const { base, brain, server, link, dynamic, servesJobs } = this.#parts;
+    const { base, brain, server, link, dynamic, servesJobs, introduced } = this.#parts;
     const { config, owned, own } = base;
     owned.add('gRPC server', server);
     // Closed before the server: when their streams end at once, daemons go to the next scheduler at once.
     owned.defer('peer streams', () =>
       brain.sessions.failAll(new DragonflyError('UNAVAILABLE', 'the scheduler is shutting down')),
     );
+    await introduced.recorded(); // before the first daemon asks for anything
     await server.start();
     own.bound(server.port);
     if (config.metrics.enable) await this.#serveMetrics(config.metrics.addr);
@@ -163,15 +167,12 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
       calls: brain.calls,
     }),
   );
-  dynamic.applyBy(({ applications, jobRateLimit }) => {
-    brain.priorities = new ApplicationPriorities(applications);
-    preheater.setRate(jobRateLimit ?? config.job.rateLimit);
-  });
   const registry = owned.add('connections to registries', await registryClient(config, () => own.ports));
   const originals = await OriginalDaemons.create(config.server.cacheDir, logger);
   const held = owned.add('held hosts', new HeldHosts(brain, originals, overrides.heldHostGraceMs));
   const keptHosts = owned.add('hosts without a stream', await KeptHosts.create(config.server.cacheDir, logger));
-  const servesJobs = await managerJobs(base, { brain, preheater, originals });
+  const redis = await managerRedis(config, logger);
+  const servesJobs = managerJobs(base, { brain, preheater, originals, redis });
   const server = await createServer(base, brain, overrides);
   const reachability = new Reachability(peerChannels);
   const replicas = owned.add(
@@ -186,7 +187,24 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
   );
   const seeds = new KnownSeeds({ proven: prefersCertificates(base), dynamic, logger });
   const loadLimits = (): DynamicSettings => dynamic.settings;
+  const introduced = owned.add(
+    'introduced hosts',
+    new IntroducedHosts({
+      brain,
+      channels: peerChannels,
+      settings: loadLimits,
+      believesSeed: (host) => seeds.believes(host),
+      redis,
+      clusterId: config.manager.schedulerClusterID,
+      logger,
+    }),
+  );
   bringBack(keptHosts, { brain, loadLimits, believesSeeds: !prefersCertificates(base) });
+  dynamic.applyBy(({ applications, jobRateLimit, seedPeers }) => {
+    brain.priorities = new ApplicationPriorities(applications);
+    preheater.setRate(jobRateLimit ?? config.job.rateLimit);
+    introduced.listed(seedPeers);
+  });
   server.addService(
     SchedulerDefinition,
     schedulerRpc({
@@ -204,5 +222,5 @@ async function createParts(config: SchedulerConfig, overrides: SchedulerOverride
     schedulerAccess,
   );
   server.addService(SchedulerLiveDefinition, liveRpc(brain, replicas), liveAccess);
-  return { base, brain, server, link, dynamic, servesJobs };
+  return { base, brain, server, link, dynamic, servesJobs, introduced };
 }

@@ -25,7 +25,11 @@ const secret = 'a-secret-of-the-store';
 const content = Buffer.from('on its way');
 const md5 = createHash('md5').update(content).digest('hex');
 
-async function lab(): Promise<
+function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+async function lab({ hasDigest = true } = {}): Promise<
   AsyncDisposable & {
     readonly directory: TemporaryDirectory;
     readonly asked: string[];
@@ -51,13 +55,13 @@ async function lab(): Promise<
   const path = join(store.incoming, 'staged');
   await writeFile(path, content);
   const id = persistentTaskId(place);
-  const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
   const staged = { path, layout: pieceLayout(content.length, 4 * 2 ** 20), crcs: [crc32(content)] };
   const times = { replicas: 1, createdMs: Date.now(), ttlMs: 3_600_000, owner: '' };
   const sealed = new SealedStorage(directory.join('secrets.key'));
   const sealedStorage = await sealed.seal({ region: 'r', endpoint, accessKeyId: 'key', accessKeySecret: secret });
   const upload = { sealedStorage, partLengthBytes: 8 * 2 ** 20 };
   const kept = { ...times, object: { ...place, state: 'pending' as const }, upload };
+  const digest = hasDigest ? digestOf(content) : undefined;
   store.adopt(id, { url: `dfstore://${id}`, digest }, { staged, kept });
   const upstream = new Upstream({}, new TrustStore({}, silentLogger));
   owned.defer(() => {
@@ -115,12 +119,8 @@ test('who joins an upload to its end leaves nothing on his signal', { timeout: 3
   assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
-test('an import of the same content that fails leaves what was acknowledged before', { timeout: 30_000 }, async () => {
-  await using all = await lab();
-  const { store, uploads, id } = all;
-  const before = store.get(id)?.record.kept;
-  assert.ok(before?.object);
-  const { digest } = store.get(id)?.identity ?? {};
+/** An import under the id of what is here, at a scheduler that has forgotten everything and finds too few hosts. */
+function repeated({ store, uploads, id }: Awaited<ReturnType<typeof lab>>, changes: object = {}) {
   const told: string[] = [];
   const scheduler = { announceTasks: async () => void told.push('held') };
   const schedulers = { ask: (_: string, call: (client: unknown) => unknown) => Promise.resolve(call(scheduler)) };
@@ -130,24 +130,49 @@ test('an import of the same content that fails leaves what was acknowledged befo
     failed: async () => void told.push('failed'),
   };
   const upload = { sealedStorage: 'of the second import', partLengthBytes: 8 * 2 ** 20 };
-  const options = { calls, store, schedulers, hostId: 'host', peerId: 'peer', logger: silentLogger, upload };
+  const engine = { stop: () => undefined };
+  const options = { calls, store, engine, schedulers, hostId: 'host', peerId: 'peer', logger: silentLogger, upload };
   const facts = {
     taskId: id,
     replicas: 3,
     createdMs: 1,
     ttlMs: 3_600_000,
     owner: 'other',
-    digest,
-    object: before.object,
+    object: store.get(id)?.record.kept?.object,
     contentLengthBytes: content.length,
     pieceLengthBytes: 4 * 2 ** 20,
+    ...changes,
   };
   const abandon = (taskId: string): Promise<void> => uploads.abandon(taskId);
-  const run = new ImportRun({ ...options, abandon } as never, facts, {} as never);
-  await assert.rejects(run.keep(AbortSignal.timeout(30_000)), { code: 'RESOURCE_EXHAUSTED' });
-  assert.deepEqual(told, ['started', 'held']);
-  assert.deepEqual(store.get(id)?.record.kept, before);
-});
+  const run = new ImportRun({ ...options, abandon } as never, facts as never, {} as never);
+  return { told, end: run.keep(AbortSignal.timeout(30_000)) };
+}
+
+for (const hasDigest of [true, false]) {
+  const known = hasDigest ? 'with' : 'without';
+
+  test(`an import of the same content that fails leaves what was acknowledged ${known} a digest`, async () => {
+    await using all = await lab({ hasDigest });
+    const { store, id } = all;
+    const before = store.get(id)?.record.kept;
+    assert.ok(before?.object);
+    const { told, end } = repeated(all, { digest: digestOf(content) });
+    await assert.rejects(end, { code: 'RESOURCE_EXHAUSTED' });
+    assert.deepEqual(told, ['started', 'held']);
+    assert.deepEqual(store.get(id)?.record.kept, before);
+  });
+
+  test(`an import of other content does not take the place of what was acknowledged ${known} a digest`, async () => {
+    await using all = await lab({ hasDigest });
+    const { store, id } = all;
+    const before = store.get(id)?.record.kept;
+    const { told, end } = repeated(all, { digest: digestOf(Buffer.from('of as many')) });
+    await assert.rejects(end, { code: 'ALREADY_EXISTS' });
+    assert.deepEqual(told, ['started']);
+    assert.deepEqual(store.get(id)?.record.kept, before);
+    assert.deepEqual(await readFile(store.get(id)?.content.path ?? ''), content);
+  });
+}
 
 test('what was deleted while the node was away does not get there', { timeout: 30_000 }, async () => {
   await using all = await lab();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { ask, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
+import { ask, serveBody, startDaemon, startOrigin, type Origin, type ProxiedDaemon } from './support/proxy-fixture.ts';
 
 const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, layers: [], note: 'x'.repeat(500) }));
 const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
@@ -60,6 +60,23 @@ describe('a registry that compresses manifests for who accepts it', () => {
     const answer = await get('/v2/a/b/manifests/latest', { 'accept-encoding': 'gzip', 'if-none-match': '"gzip"' });
     assert.deepEqual([answer.status, answer.headers['content-length']], [304, undefined]);
   });
+});
+
+test('a part of a manifest, or a condition, is answered for who asked for it', async () => {
+  await using daemon = await startDaemon();
+  await using origin = await startOrigin(serveBody(manifest, { 'content-type': type, etag: '"v1"' }));
+  const path = `/v2/a/b/manifests/${digest}`;
+  const asked: Record<string, string>[] = [{ range: 'bytes=0-3' }, {}, { 'if-match': '"v0"' }, { range: 'bytes=4-7' }];
+  for (const round of ['unknown', 'known']) {
+    const answers = await Promise.all(
+      asked.map((header) => ask(daemon, path, { headers: { 'X-Dragonfly-Registry': origin.url, ...header } })),
+    );
+    const direct = await Promise.all(
+      asked.map((headers) => ask({ port: Number(new URL(origin.url).port) }, path, { headers })),
+    );
+    const shown = ({ status, body }: (typeof answers)[number]): string => `${status} ${body.toString()}`;
+    assert.deepEqual(answers.map(shown), direct.map(shown), round);
+  }
 });
 
 test(

@@ -16,6 +16,7 @@ import { Swarm } from '../../src/swarm/scheduler/swarm.ts';
 const id = '10.9.0.1-node';
 const address = '10.9.0.1';
 const intervalMs = 300_000;
+const normal = { type: 'normal', idc: '', location: '', maxTxBitsPerSec: 0, disableShared: false } as const;
 
 function calling(peerHost: string, hostId?: string) {
   const remote = { address: peerHost, onThisMachine: false };
@@ -32,8 +33,7 @@ function clusterWith(owner: ReturnType<typeof calling>, { seenMsAgo = 0, holders
   hosts.announce(Host.fromPartial({ id }), { unreachable: false, owner: ownerOf(owner) });
   const known = hosts.get(id);
   if (known) known.holders = holders;
-  const info = { type: 'normal', idc: '', location: '', maxTxBitsPerSec: 0, disableShared: false } as const;
-  swarm.announceHost({ hostId: id, announceIntervalMs: intervalMs, ...info }, performance.now() - seenMsAgo);
+  swarm.announceHost({ hostId: id, announceIntervalMs: intervalMs, ...normal }, performance.now() - seenMsAgo);
   return { hosts, swarm };
 }
 
@@ -102,4 +102,49 @@ test('what tasks there are is told to machines with a node', () => {
   assert.throws(() => requireNode(calling('10.9.0.2'), cluster), refused);
   cluster.hosts.delete(id);
   assert.throws(() => requireNode(calling(address), cluster), refused);
+});
+
+/** A host that others told of: who may announce it, and who may speak for it before. */
+function introduced(from: ReturnType<typeof calling>) {
+  const hosts = new HostRegistry();
+  const swarm = new Swarm({ random: Math.random });
+  const host = Host.fromPartial({ id, ip: address });
+  hosts.announce(host, { unreachable: false, owner: { isCertified: false, address }, introduced: true });
+  swarm.announceHost({ hostId: id, announceIntervalMs: intervalMs, ...normal }, performance.now());
+  const announce = (caller: ReturnType<typeof calling>): void => requireAnnounceable(host, caller, { hosts, swarm });
+  const announceFirst = (): void => {
+    announce(from);
+    hosts.announce(host, { unreachable: false, owner: ownerOf(from) });
+  };
+  return { cluster: { hosts, swarm }, announce, announceFirst };
+}
+
+const unknown = { code: 'HOST_UNKNOWN' };
+const introductions = [
+  { name: 'from where it is said to be', from: calling(address), before: undefined },
+  { name: 'from elsewhere', from: calling('10.9.0.7'), before: unknown },
+  { name: "from the scheduler's own machine", from: calling('127.0.0.1'), before: unknown },
+  { name: 'with its certificate, from elsewhere', from: calling('10.9.0.7', id), before: undefined },
+];
+
+for (const { name, from, before } of introductions)
+  test(`a host that others told of announces itself ${name}`, () => {
+    const { cluster, announceFirst } = introduced(from);
+    if (before) assert.throws(may(from, cluster), before, 'until then it is not announced');
+    else assert.doesNotThrow(may(from, cluster));
+    announceFirst();
+    assert.equal(cluster.hosts.get(id)?.introduced, false);
+    assert.doesNotThrow(may(from, cluster), 'from then on it is its own');
+    const certified = ownerOf(from).isCertified;
+    const stranger = calling('10.9.0.8');
+    assert.throws(may(stranger, cluster), refused);
+    assert.throws(() => requireAnnounceable(Host.fromPartial({ id, ip: address }), stranger, cluster), refused);
+    if (certified) assert.throws(may(calling(address), cluster), refused);
+  });
+
+test('what others told of a host gives nobody any right', () => {
+  const { cluster } = introduced(calling(address));
+  assert.throws(() => requireNode(calling(address), cluster), refused, 'its machine is not known to have a node');
+  assert.throws(may(calling(address, '10.9.0.1-other'), cluster), refused, 'nor has a certificate of another');
+  for (const stranger of [calling('10.9.0.7'), calling('127.0.0.1')]) assert.throws(may(stranger, cluster), unknown);
 });

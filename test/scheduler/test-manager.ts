@@ -9,6 +9,7 @@ export class TestManager {
   beats = 0;
   clusterConfig: object = {};
   applications: object[] = [];
+  seedPeers: object[] = [];
   readonly changes = new MessageQueue<Change>();
   server: RpcServer;
 
@@ -21,7 +22,7 @@ export class TestManager {
           config: Buffer.from(JSON.stringify(this.clusterConfig)),
           clientConfig: Buffer.from('{"load_limit": 7}'),
         },
-        seedPeers: [{ seedPeerCluster: { config: Buffer.from('{"load_limit": 9}') } }],
+        seedPeers: [{ seedPeerCluster: { config: Buffer.from('{"load_limit": 9}') } }, ...this.seedPeers],
       });
     this.server = RpcServer.create({ host: '127.0.0.1', port }, { limits: { drainDeadlineMs: 100 } })
       .addService(ManagerDefinition, {

@@ -48,3 +48,31 @@ test('that it is free again, too: a child it has sent away comes back then', asy
   child.abort();
   assert.equal((await news.next()).done, true, 'it ends with the child');
 });
+
+test('of the origin, each stream hears of every piece, also a second one of the same host', async (t) => {
+  const content = transportContent(2 * pieceLengthBytes);
+  await using desk = new UploadDesk({ maxActive: 1 });
+  const { store, server, task } = await startParent(t, content, { uploads: desk });
+  using announcer = new PieceAnnouncer(task);
+  announcer.leaseBegan();
+  const controlPlane = new ControlPlane(silentLogger);
+  const guard = new ReadGuard({ store, controlPlane, nodeLocal: new NodeLocal(() => []), openToAll: false });
+  const leaving = new AbortController();
+  const context = { signal: leaving.signal, callerHasSwarm: true, caller: thisProcess } as CallContext;
+  const parts = { store, guard, piecePort: { ip: '127.0.0.1', port: server.port, tls: false }, uploads: desk };
+  const heard = [new PieceSet(), new PieceSet()];
+  const streams = heard.map(async (pieces) => {
+    const request = SyncPiecesRequest.fromPartial({ taskId, hostId: 'child' });
+    // The first one has broken, but its end has not been noticed yet when the second begins.
+    for await (const { bitmap } of syncPieces(request, context, { ...parts, announcer: () => announcer })) {
+      for (const piece of PieceSet.fromBytes(bitmap)) pieces.add(piece);
+      if (heard.every(({ count }) => count === 2)) leaving.abort();
+    }
+  });
+  announcer.leaseEnded();
+  await Promise.all(streams);
+  assert.deepEqual(
+    heard.map(({ count }) => count),
+    [2, 2],
+  );
+});

@@ -4,11 +4,12 @@
  * acknowledged before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { formatDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { fromKeptContent, keptUrl } from '../../rpc/fields/kept-content.ts';
 import type { PersistentTask } from '../../../gen/common/v2/common.ts';
-import type { KeptFacts, StoredObject } from '../../swarm/replicas/kept-task.ts';
+import { expiresMs, type KeptFacts, type StoredObject } from '../../swarm/replicas/kept-task.ts';
 import type { Schedulers } from '../cluster/schedulers.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import type { KeptRecord } from '../storage/task-record.ts';
@@ -18,6 +19,7 @@ import type { ImportCalls, ImportIds } from './import-calls.ts';
 import type { StagedImport } from './importer.ts';
 import { keptHolding, recordOf } from './kept-holding.ts';
 import { importLimits } from './limits.ts';
+import { storedDigest } from './stored-digest.ts';
 
 export interface ImportRunOptions<Task extends PersistentTask> {
   readonly calls: ImportCalls<Task>;
@@ -84,7 +86,7 @@ export class ImportRun<Task extends PersistentTask> {
     const { taskId } = this.#facts;
     const there = await this.#begin(signal);
     if (there) return there;
-    if (!this.#adopted) this.#adopt();
+    if (!this.#adopted) await this.#adopt(signal);
     this.#adopted = true;
     const adopted = store.get(taskId);
     if (write && adopted) this.#facts = { ...this.#facts, object: await write(adopted, signal) };
@@ -103,8 +105,11 @@ export class ImportRun<Task extends PersistentTask> {
       return undefined;
     } catch (error) {
       if (toDragonflyError(error).code !== 'ALREADY_EXISTS') throw error;
-      // A scheduler that has forgotten the beginning knows of this node's copy.
-      if (this.#adopted) return undefined;
+      // A scheduler that has forgotten the beginning hears of this node's copy.
+      if (this.#adopted) {
+        await this.#tellHeld(signal);
+        return undefined;
+      }
       const there = await schedulers
         .ask(taskId, (client) => calls.stat(client, { hostId, taskId }, { signal }), signal)
         .catch(() => undefined);
@@ -120,21 +125,37 @@ export class ImportRun<Task extends PersistentTask> {
     return state === 'Succeeded' && contentLength === contentLengthBytes && kept?.digest === digest && isAsFar;
   }
 
-  #adopt(): void {
+  /** Throws ALREADY_EXISTS when this node keeps other content under the id: a scheduler that has forgotten it lets everything in. */
+  async #adopt(signal: AbortSignal): Promise<void> {
     const { taskId, tag, application, digest } = this.#facts;
     const { store, engine, upload } = this.#options;
     const kept = { ...recordOf(this.#facts), ...(upload && { upload }) };
     const known = store.get(taskId);
     const before = known?.record.kept;
-    if (before && known.state === 'finished' && known.identity.digest === digest) {
-      this.#before = { kept: before, persistent: known.record.row.persistent === 1 };
-      return known.keep({ ...kept, ...(before.upload && { upload: before.upload }) }, true);
+    const persistent = known?.record.row.persistent === 1;
+    const isSame = known !== undefined && before !== undefined && (await this.#isSameContent(known, signal));
+    if (isSame) this.#before = { kept: before, persistent };
+    if (isSame && known.state === 'finished') {
+      const { createdMs, ttlMs } = persistent && expiresMs(before) > expiresMs(kept) ? before : kept;
+      return known.keep({ ...kept, createdMs, ttlMs, ...(before.upload && { upload: before.upload }) }, true);
     }
+    if (persistent && !isSame)
+      throw new DragonflyError('ALREADY_EXISTS', `this node keeps other content as task ${taskId}`, {
+        hint: 'Delete that first, with "dfcache rm" or "dfstore rm".',
+      });
     engine.stop(taskId, new DragonflyError('CANCELLED', 'the task is imported anew'));
     store.adopt(taskId, { url: keptUrl(this.#facts), tag, application, digest }, { staged: this.#staged, kept });
   }
 
-  /** Never throws: the scheduler finds out by itself what it could not be told. */
+  /** What a daemon of the original has imported carries no digest. */
+  async #isSameContent(known: StoredTask, signal: AbortSignal): Promise<boolean> {
+    const { contentLengthBytes, digest } = this.#facts;
+    if (known.contentLengthBytes !== contentLengthBytes) return false;
+    if (known.identity.digest !== undefined) return known.identity.digest === digest;
+    return known.state === 'finished' && formatDigest(await storedDigest(known, 'sha256', signal)) === digest;
+  }
+
+  /** Never throws: what cannot be told the scheduler finds out by itself. */
   async #takeBack(): Promise<void> {
     const { store, schedulers, logger, calls, abandon } = this.#options;
     const { taskId } = this.#facts;
@@ -153,13 +174,18 @@ export class ImportRun<Task extends PersistentTask> {
 
   /** A scheduler that hears of a failure deletes the content everywhere, so it is told of a holder instead. Never throws. */
   async #putBack(stored: StoredTask, { kept, persistent }: Before): Promise<void> {
-    const { schedulers, hostId, logger } = this.#options;
-    const { id: taskId } = stored;
     const { object } = stored.record.kept ?? {};
     stored.keep(object?.state === 'stored' ? { ...kept, object } : kept, persistent);
-    const holding = keptHolding(stored, hostId);
+    await this.#tellHeld(AbortSignal.timeout(importLimits.takeBackMs));
+  }
+
+  /** Never throws. */
+  async #tellHeld(signal: AbortSignal): Promise<void> {
+    const { store, schedulers, hostId, logger } = this.#options;
+    const { taskId } = this.#facts;
+    const stored = store.get(taskId);
+    const holding = stored && keptHolding(stored, hostId);
     if (!holding) return;
-    const signal = AbortSignal.timeout(importLimits.takeBackMs);
     try {
       await schedulers.ask(
         taskId,

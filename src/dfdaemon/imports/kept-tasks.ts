@@ -3,9 +3,8 @@
  * where its replicas are. A node records what it holds in its own store, and reports it to a scheduler that has
  * forgotten it.
  */
-import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DigestStream, formatDigest, parseDigest, sameDigest } from '../../core/digest.ts';
+import { formatDigest, parseDigest, sameDigest } from '../../core/digest.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { isReserved } from '../../core/task-name.ts';
 import { deadlineSignal, type Closable } from '../../core/process/lifecycle.ts';
@@ -25,8 +24,7 @@ import { cacheCalls, persistentCalls, type ImportCalls } from './import-calls.ts
 import { ImportRun, type ImportRunOptions } from './import-run.ts';
 import { keptHolding, recordOf } from './kept-holding.ts';
 import { importLimits } from './limits.ts';
-
-const readBlockBytes = 2 ** 20;
+import { storedDigest } from './stored-digest.ts';
 
 export interface KeptTasksOptions {
   readonly store: TaskStore;
@@ -166,7 +164,8 @@ export class KeptTasks implements Closable {
       throw new DragonflyError('STORAGE', `task ${taskId} is not here any more`);
     const before = stored.record.row.persistent === 1;
     this.#learn(stored, facts, persistent || before);
-    if (!persistent) await this.#tell(stored);
+    // One that was here before is not of the import that asks for it, and does not go with it.
+    if (!persistent || before) await this.#tell(stored);
   }
 
   /** Tells a scheduler that knows less than this node. */
@@ -189,19 +188,9 @@ export class KeptTasks implements Closable {
     const stored = this.require(taskId);
     const digest = parseDigest(expected);
     const known = stored.identity.digest === undefined ? undefined : parseDigest(stored.identity.digest);
-    using _pin = stored.pin();
-    let found = known;
-    if (known?.algorithm !== digest.algorithm) {
-      const stream = new DigestStream(digest.algorithm);
-      for await (const block of createReadStream(stored.content.path, { highWaterMark: readBlockBytes, signal }))
-        stream.update(block as Buffer);
-      found = stream.finish();
-    }
-    if (found && sameDigest(found, digest)) return;
-    throw new DragonflyError(
-      'DIGEST_MISMATCH',
-      `task ${taskId} has ${found ? formatDigest(found) : 'another digest'}, expected ${expected}`,
-    );
+    const found = known?.algorithm === digest.algorithm ? known : await storedDigest(stored, digest.algorithm, signal);
+    if (sameDigest(found, digest)) return;
+    throw new DragonflyError('DIGEST_MISMATCH', `task ${taskId} has ${formatDigest(found)}, expected ${expected}`);
   }
 
   /** The scheduler wants the replica to stay, or no longer needs it. Throws NOT_FOUND. @param facts as it knows them. */

@@ -53,7 +53,7 @@ export async function* syncPieces(
   const announcer = options.announcer(task);
   // While this node fetches from the origin, a child hears of pieces one by one.
   const first = announcer.seeding ? new PieceSet() : task.pieces.clone();
-  news.listen(announcer, request.hostId);
+  news.listen(announcer);
   news.followLoad(options.uploads);
   yield* bitmaps(task, first, { news, announcer, guard, piecePort });
 }
@@ -171,8 +171,8 @@ class News implements Disposable {
     this.#stops.push(task.onPiece(({ number }) => this.#add(number)));
   }
 
-  /** Follows what the announcer has for this child. */
-  listen(announcer: PieceAnnouncer, childId: string): void {
+  /** What the announcer has for this child. */
+  listen(announcer: PieceAnnouncer): void {
     const offered = (number: number): void => {
       this.#offered.push(number);
       this.#wake?.();
@@ -181,7 +181,7 @@ class News implements Disposable {
       this.#stirred = true;
       this.#wake?.();
     };
-    this.#stops.push(announcer.listen(childId, { has: (number) => this.#add(number), offered, layoutKnown }));
+    this.#stops.push(announcer.listen({ has: (number) => this.#add(number), offered, layoutKnown }));
   }
 
   /** Follows the load of this host, now and when it changes. */

@@ -20,6 +20,8 @@ export interface HostOwner {
 
 export interface KnownHost {
   owner: HostOwner;
+  /** Somebody else has told of it, and it has not said a word itself: see introduced-hosts.ts. */
+  introduced: boolean;
   /** As announced last. */
   host: Host;
   /** The fields that other peers need to reach it; shared by all answers that name the host. */
@@ -30,6 +32,13 @@ export interface KnownHost {
   holders: number;
   /** The estimated memory it takes to know this host. */
   bytes: number;
+}
+
+export interface Announced {
+  readonly owner: HostOwner;
+  readonly unreachable: boolean;
+  /** By somebody else; false by default. */
+  readonly introduced?: boolean;
 }
 
 export interface HostBudget {
@@ -79,10 +88,10 @@ export class HostRegistry {
     return this.#brought.get(address)?.hostIds ?? [];
   }
 
-  announce(host: Host, { unreachable, owner }: Pick<KnownHost, 'unreachable' | 'owner'>): void {
+  announce(host: Host, { unreachable, owner, introduced = false }: Announced): void {
     const known = this.#hosts.get(host.id);
     const bytes = costOf(host);
-    const news = { host, contact: contactOf(host), unreachable, owner, bytes };
+    const news = { host, contact: contactOf(host), unreachable, owner, introduced, bytes };
     if (known) this.#forget(known);
     this.#bytes += bytes;
     const brought = this.#brought.get(owner.address) ?? { hostIds: new Set(), bytes: 0 };
@@ -93,9 +102,10 @@ export class HostRegistry {
     else this.#hosts.set(host.id, { ...news, holders: 0 });
   }
 
-  /** True when some host was announced from this address. */
+  /** Some host was announced from there; one that others told of does not count. */
   isKnownAddress(address: string): boolean {
-    return this.#brought.has(address);
+    for (const hostId of this.from(address)) if (this.#hosts.get(hostId)?.introduced === false) return true;
+    return false;
   }
 
   #forget({ host, owner, bytes }: KnownHost): void {

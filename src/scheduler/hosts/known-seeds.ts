@@ -30,9 +30,9 @@ export class KnownSeeds {
 
   /** @param owner who announces it. A certificate names the cluster of the seed; a seed of another cluster is a peer like any other here. */
   async has(host: Host, owner: SeedOwner = {}): Promise<boolean> {
-    const { proven, logger } = this.#options;
+    const { logger } = this.#options;
     if (owner.isCertified === true) return !this.#isOfOthers(owner.clusterId);
-    if (!proven || this.#isListed(host)) return true;
+    if (this.believes(host)) return true;
     await this.#readAgain();
     if (this.#isListed(host)) return true;
     const { id, ip } = host;
@@ -41,6 +41,11 @@ export class KnownSeeds {
       'a host calls itself a seed, shows no certificate, and the manager lists none there',
     );
     return false;
+  }
+
+  /** As far as is known without asking the manager. */
+  believes(host: Host): boolean {
+    return !this.#options.proven || this.#isListed(host);
   }
 
   #isOfOthers(clusterId = 0): boolean {

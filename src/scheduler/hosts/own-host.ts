@@ -22,7 +22,8 @@ export function requireOwnHost(hostId: string, context: Calling, brain: Pick<Bra
   const known = brain.hosts.get(hostId);
   const now = ownerOf(context);
   if (!known || now.isCertified) return;
-  const { owner, holders } = known;
+  const { owner, holders, introduced } = known;
+  if (introduced) return requireIntroduced(hostId, owner, now);
   if (owner.address === now.address && (!owner.isCertified || holders === 0)) return;
   const isWeak = !owner.isCertified && !isNamedBy(hostId, owner);
   if (isWeak && isNamedBy(hostId, now)) return;
@@ -36,7 +37,15 @@ export function requireOwnHost(hostId: string, context: Calling, brain: Pick<Bra
   );
 }
 
-/** Only members, services, programs on this machine and machines with a node may list tasks. Throws PERMISSION_DENIED. */
+/** What others told of a host lets it speak from where they said it is. Everybody else meets a host that is not announced. */
+function requireIntroduced(hostId: string, owner: HostOwner, now: HostOwner): void {
+  if (owner.address === now.address) return;
+  throw new DragonflyError('HOST_UNKNOWN', `host ${hostId} is not announced`, {
+    hint: 'Announce the host before anything else.',
+  });
+}
+
+/** What tasks there are is for members, services and programs of this machine, and for machines with a node. Throws PERMISSION_DENIED. */
 export function requireNode(context: Calling, { hosts }: Pick<Brain, 'hosts'>): void {
   const { address } = ownerOf(context);
   if (context.caller.kind === 'member' || address === '' || hosts.isKnownAddress(address)) return;
@@ -68,7 +77,8 @@ function isOverdue(host: { readonly lastSeenMs: number; readonly info: HostInfo 
 /** The certificate must say that the host is a seed, because others are sent to seeds first. Throws PERMISSION_DENIED, INVALID_ARGUMENT. */
 export function requireAnnounceable(host: Host, context: Calling, brain: Pick<Brain, 'hosts' | 'swarm'>): void {
   requireSpeaksFor(context, { hostId: host.id, roles: [isSeed(host) ? 'seed' : 'peer'] });
-  requireOwnHost(host.id, context, brain);
+  // Its own word takes the place of what others told, wherever it calls from, as that of a host nobody knew.
+  if (brain.hosts.get(host.id)?.introduced !== true) requireOwnHost(host.id, context, brain);
   requireOwnPlace(host, context);
   const length = HostMessage.encode(host).finish().length;
   if (length > maxHostBytes)

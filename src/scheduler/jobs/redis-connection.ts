@@ -1,6 +1,6 @@
 /** One connection to Redis: a server, the master that sentinels name, or a Redis cluster. */
 import type { ConnectionOptions } from 'node:tls';
-import { onAbort, type Closable } from '../../core/process/lifecycle.ts';
+import { aborted, onAbort, type Closable } from '../../core/process/lifecycle.ts';
 import { splitHostPort } from '../../core/net/host-port.ts';
 import { backOffMs } from '../../rpc/back-off.ts';
 import { redisConnectTimeoutMs, redisSilenceMs } from '../limits.ts';
@@ -22,6 +22,8 @@ interface Commands {
   lPush: (key: string, element: string) => Promise<number>;
   get: (key: string) => Promise<string | null>;
   set: (key: string, value: string, options: { EX: number }) => Promise<unknown>;
+  sMembers: (key: string) => Promise<string[]>;
+  hmGet: (key: string, fields: string[]) => Promise<(string | null)[]>;
   on: (event: 'error', listener: (error: Error) => void) => unknown;
 }
 
@@ -38,7 +40,7 @@ export class RedisConnection implements Closable {
     signal.throwIfAborted();
     commands.on('error', options.onError);
     using _aborting = onAbort(signal, () => destroyed(commands));
-    await commands.connect();
+    await Promise.race([commands.connect(), aborted(signal)]); // one that was ended in a pause between two tries says so late
     signal.throwIfAborted();
     return new RedisConnection(commands);
   }
@@ -59,6 +61,16 @@ export class RedisConnection implements Closable {
 
   async set(key: string, value: string, ttlSeconds: number): Promise<void> {
     await this.#commands.set(key, value, { EX: ttlSeconds });
+  }
+
+  /** Of a set. */
+  async members(key: string): Promise<string[]> {
+    return this.#commands.sMembers(key);
+  }
+
+  /** Of a hash; null for what is not there. */
+  async fields(key: string, names: readonly string[]): Promise<(string | null)[]> {
+    return this.#commands.hmGet(key, [...names]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -20,7 +20,8 @@ import {
 import { PieceSet } from '../../swarm/shared/piece-set.ts';
 import { presentHosts, type KeptFacts, type KeptTask, type StoredObject } from '../../swarm/replicas/kept-task.ts';
 import type { ReplicaLimits } from '../../swarm/replicas/limits.ts';
-import { ReplicaKeeper, type ReplicaEffect } from '../../swarm/replicas/replica-keeper.ts';
+import type { ReplicaEffect } from '../../swarm/replicas/replica-effect.ts';
+import { ReplicaKeeper } from '../../swarm/replicas/replica-keeper.ts';
 import type { Brain } from '../brain.ts';
 import { longestTickMs, replicaCallMs, replicaTimeoutMs } from '../limits.ts';
 import { heldPeerId } from './kept-messages.ts';

@@ -39,7 +39,9 @@ export interface Replica {
   readonly hostId: string;
   /** The host's collector must not remove it; otherwise it is an ordinary cached copy. */
   persistent: boolean;
-  /** Since when the host is unreachable; undefined while it is online. */
+  /** It came to be for an import that nobody has acknowledged yet, as far as is known: it goes with it when that fails. */
+  imported: boolean;
+  /** Since when the host is gone; undefined while it is there. */
   awaySinceMs: number | undefined;
 }
 
@@ -66,11 +68,12 @@ export function expiresMs({ createdMs, ttlMs, object }: Pick<KeptFacts, 'created
   return object?.state === 'pending' ? Number.POSITIVE_INFINITY : createdMs + ttlMs;
 }
 
-/** Merges facts from another source: an object that is in its store stays there. */
+/** What is known when another side tells of the same task: an object that is in its store stays there, and a longer time was promised to somebody. */
 export function withNews(known: KeptFacts, told: KeptFacts): KeptFacts {
-  return known.object?.state === 'pending' && told.object?.state === 'stored'
-    ? { ...known, object: told.object }
-    : known;
+  const facts =
+    known.object?.state === 'pending' && told.object?.state === 'stored' ? { ...known, object: told.object } : known;
+  if (told.createdMs + told.ttlMs <= known.createdMs + known.ttlMs) return facts;
+  return { ...facts, createdMs: told.createdMs, ttlMs: told.ttlMs };
 }
 
 /** Hosts that are online and exempt the task from their disk collector. */

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { persistentHosts, type KeptFacts } from './kept-task.ts';
 import type { HostPlace } from './placement.ts';
-import { ReplicaKeeper, type ReplicaEffect } from './replica-keeper.ts';
+import type { ReplicaEffect } from './replica-effect.ts';
+import { ReplicaKeeper } from './replica-keeper.ts';
 
 const hour = 3_600_000;
 const id = 'a'.repeat(64);
@@ -74,15 +75,74 @@ describe('replicas', () => {
     assert.deepEqual(keeper.hostSeen(place('d'), 3), [{ kind: 'make', taskId: id, hostId: 'd' }]);
   });
 
-  test('an import for which there are too few hosts is given up, and leaves nothing', () => {
-    const keeper = keeperWith([place('a')], { patienceMs: 100 });
-    assert.deepEqual(imported(keeper), []);
-    assert.equal(keeper.nextTickMs(), 102);
-    assert.deepEqual(keeper.tick(102), [
-      { kind: 'stuck', taskId: id, hosts: 1 },
-      { kind: 'remove', taskId: id, hostId: 'a', ofObject: false },
+  test('an import for which there are too few hosts is given up, and leaves nothing elsewhere', () => {
+    const keeper = keeperWith([place('a'), place('b')], { patienceMs: 100 });
+    imported(keeper, { replicas: 3 });
+    assert.deepEqual(keeper.made(id, 'b', 3), []);
+    assert.equal(keeper.nextTickMs(), 103);
+    assert.deepEqual(keeper.tick(103), [
+      { kind: 'stuck', taskId: id, hosts: 2 },
+      { kind: 'remove', taskId: id, hostId: 'b', ofObject: false },
     ]);
     assert.equal(keeper.get(id), undefined);
+    assert.deepEqual(keeper.uploadFailed(id, 'a', 104), [], 'its host has deleted its own');
+  });
+
+  test('a repeated import that fails leaves what was acknowledged before', async (context) => {
+    const gives = (effects: readonly ReplicaEffect[]): void =>
+      assert.ok(effects.every(({ kind }) => kind !== 'remove'));
+    const failed = (keeper: ReplicaKeeper): void => {
+      const effects = keeper.tick(200);
+      assert.ok(effects.some(({ kind }) => kind === 'stuck'));
+      gives(effects);
+    };
+    const few = (): ReplicaKeeper => keeperWith([place('a'), place('z')], { patienceMs: 100, returnMs: 10 });
+    await context.test('at its own host, of which the scheduler has forgotten that it holds it', () => {
+      const keeper = few();
+      imported(keeper, { replicas: 3 });
+      keeper.makeFailed(id, 'z', 3);
+      failed(keeper);
+      gives(keeper.held(facts(), 'a', { persistent: true, nowMs: 201 }));
+      assert.deepEqual(persistentHosts(keeper.get(id) ?? assert.fail()), ['a']);
+    });
+    await context.test('at hosts that tell of it afterwards', () => {
+      const keeper = few();
+      imported(keeper, { replicas: 3 });
+      keeper.makeFailed(id, 'z', 3);
+      failed(keeper);
+      keeper.uploadFailed(id, 'a', 201);
+      gives(keeper.held(facts(), 'y', { persistent: true, nowMs: 202 }));
+      assert.deepEqual(persistentHosts(keeper.get(id) ?? assert.fail()), ['y']);
+    });
+    await context.test('at hosts that tell of it meanwhile, for as long as they were promised', () => {
+      const keeper = few();
+      imported(keeper, { replicas: 4, ttlMs: 1_000 });
+      gives(keeper.held(facts(), 'y', { persistent: true, nowMs: 3 }));
+      keeper.made(id, 'z', 4);
+      failed(keeper);
+      gives(keeper.uploadFailed(id, 'a', 201));
+      gives(keeper.tick(2_000));
+      assert.deepEqual(
+        persistentHosts(keeper.get(id) ?? assert.fail()),
+        ['y', 'z'],
+        'whatever else was made is of use',
+      );
+    });
+    await context.test('at a host that was asked for a replica before it could say that it has one', () => {
+      const keeper = few();
+      imported(keeper, { replicas: 3 });
+      keeper.held(facts(), 'z', { persistent: true, nowMs: 3 });
+      keeper.made(id, 'z', 4);
+      failed(keeper);
+      assert.deepEqual(persistentHosts(keeper.get(id) ?? assert.fail()), ['z']);
+    });
+    await context.test('when its host gives up', () => {
+      const keeper = few();
+      imported(keeper, { replicas: 3 });
+      keeper.held(facts(), 'y', { persistent: true, nowMs: 3 });
+      gives(keeper.uploadFailed(id, 'a', 4));
+      assert.deepEqual(persistentHosts(keeper.get(id) ?? assert.fail()), ['y']);
+    });
   });
 
   test('a host that is gone gets time to come back, then its replica is made elsewhere; when it comes back later, one may go', () => {

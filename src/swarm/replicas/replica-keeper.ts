@@ -11,6 +11,7 @@
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { Deadlines } from '../shared/deadlines.ts';
+import { EndedTasks } from './ended-tasks.ts';
 import {
   expiresMs,
   persistentHosts,
@@ -19,25 +20,11 @@ import {
   withNews,
   type KeptFacts,
   type KeptTask,
+  type Replica,
 } from './kept-task.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
 import { nearestPlace, nextPlace, type HostPlace } from './placement.ts';
-
-export type ReplicaEffect =
-  /** The host shall download the task and keep it. */
-  | { readonly kind: 'make'; readonly taskId: string; readonly hostId: string }
-  /** The host shall keep the copy that it has. */
-  | { readonly kind: 'keep'; readonly taskId: string; readonly hostId: string }
-  /** The host holds it, and shall learn the current facts. */
-  | { readonly kind: 'tell'; readonly taskId: string; readonly hostId: string }
-  /** Enough other hosts hold a replica: the host may evict its own when it needs space. */
-  | { readonly kind: 'release'; readonly taskId: string; readonly hostId: string }
-  /** The task has ended: the host shall delete its copy. */
-  | { readonly kind: 'remove'; readonly taskId: string; readonly hostId: string; readonly ofObject: boolean }
-  /** Enough hosts hold it: the import may be acknowledged. */
-  | { readonly kind: 'settled'; readonly taskId: string }
-  /** An import cannot be acknowledged: too few hosts could hold it. */
-  | { readonly kind: 'stuck'; readonly taskId: string; readonly hosts: number };
+import { removal, type ReplicaEffect } from './replica-effect.ts';
 
 export class ReplicaKeeper {
   readonly limits: ReplicaLimits;
@@ -45,14 +32,14 @@ export class ReplicaKeeper {
   readonly #hosts = new Map<string, HostPlace>();
   /** Tasks that may lack a replica: checked whenever a host or capacity becomes available. */
   readonly #lacking = new Set<KeptTask>();
-  /** Deleted tasks by id, and until when a holder could still report them. */
-  readonly #deleted = new Map<string, { readonly untilMs: number; readonly ofObject: boolean }>();
+  readonly #ended: EndedTasks;
   readonly #due = new Deadlines<string>();
   #making = 0;
   readonly #out: ReplicaEffect[] = [];
 
   constructor(limits: Partial<ReplicaLimits> = {}) {
     this.limits = { ...defaultReplicaLimits, ...limits };
+    this.#ended = new EndedTasks(this.limits);
   }
 
   get(taskId: string): Readonly<KeptTask> | undefined {
@@ -107,7 +94,7 @@ export class ReplicaKeeper {
     if (!known && this.#tasks.size >= this.limits.maxTasks)
       throw new DragonflyError('RESOURCE_EXHAUSTED', `${this.#tasks.size} tasks are kept already`);
     if (known) this.#drop(known);
-    this.#deleted.delete(taskId);
+    this.#ended.delete(taskId);
     this.#add(facts, nowMs).uploader = hostId;
     return [];
   }
@@ -128,16 +115,16 @@ export class ReplicaKeeper {
     if (facts) this.#learn(task, facts, hostId);
     task.state = 'succeeded';
     task.uploader = waits ? hostId : undefined;
-    this.#addReplica(task, hostId, true);
+    this.#addReplica(task, hostId, { persistent: true, imported: waits });
     return this.#look(task, nowMs);
   }
 
-  /** The import has failed: what was made of it is removed. No error when the task is unknown. */
+  /** The import came to nothing, and its host has nothing of it any more. No error when it is not known. */
   uploadFailed(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
     const task = this.#tasks.get(taskId);
-    if (!task || task.uploader !== hostId) return [];
+    if (!task || task.uploader !== hostId) return this.released(taskId, hostId, nowMs);
     task.replicas.delete(hostId);
-    this.#remove(task, nowMs);
+    this.#fail(task, hostId, nowMs);
     return this.#lookAround(nowMs);
   }
 
@@ -154,7 +141,7 @@ export class ReplicaKeeper {
     const known = this.#tasks.get(taskId);
     if (known) this.#learn(known, facts, hostId);
     const isOver = expiresMs(known?.facts ?? facts) <= nowMs;
-    if (this.#deleted.has(taskId) || isOver) return [...this.tick(nowMs), removal(facts, hostId)];
+    if (this.#ended.get(taskId, hostId) || isOver) return [...this.tick(nowMs), removal(facts, hostId)];
     if (!known) {
       this.#requireReplicas(facts.replicas);
       if (this.#tasks.size >= this.limits.maxTasks)
@@ -164,7 +151,7 @@ export class ReplicaKeeper {
     // A host that was interrupted during its import is back with all of it, and nobody waits any more.
     if (task.state === 'uploading') task.uploader = undefined;
     task.state = 'succeeded';
-    this.#addReplica(task, hostId, persistent || task.replicas.get(hostId)?.persistent === true);
+    this.#addReplica(task, hostId, { persistent, imported: false });
     return this.#look(task, nowMs);
   }
 
@@ -177,11 +164,12 @@ export class ReplicaKeeper {
   /** A host has done what `make` or `keep` asked for. */
   made(taskId: string, hostId: string, nowMs: number): ReplicaEffect[] {
     const task = this.#tasks.get(taskId);
-    const deleted = this.#deleted.get(taskId);
-    if (!task) return deleted ? [{ kind: 'remove', taskId, hostId, ofObject: deleted.ofObject }] : [];
+    const ended = this.#ended.get(taskId, hostId);
+    if (!task) return ended ? [{ kind: 'remove', taskId, hostId, ofObject: ended.ofObject }] : [];
     this.#endMaking(task, hostId);
     task.shunned.delete(hostId);
-    if (this.#hosts.has(hostId)) this.#addReplica(task, hostId, true);
+    if (this.#hosts.has(hostId))
+      this.#addReplica(task, hostId, { persistent: true, imported: task.uploader !== undefined });
     return this.#look(task, nowMs);
   }
 
@@ -212,7 +200,7 @@ export class ReplicaKeeper {
       if (expiresMs(task.facts) <= nowMs) this.#remove(task, nowMs);
       else this.#settle(task, nowMs);
     }
-    for (const [taskId, { untilMs }] of this.#deleted) if (untilMs <= nowMs) this.#deleted.delete(taskId);
+    this.#ended.forget(nowMs);
     return this.#lookAround(nowMs);
   }
 
@@ -262,8 +250,12 @@ export class ReplicaKeeper {
     return task;
   }
 
-  #addReplica(task: KeptTask, hostId: string, persistent: boolean): void {
-    task.replicas.set(hostId, { hostId, persistent, awaySinceMs: undefined });
+  /** One that is to stay does, and one that was there before an import is not of it. */
+  #addReplica(task: KeptTask, hostId: string, now: Pick<Replica, 'persistent' | 'imported'>): void {
+    const before = task.replicas.get(hostId);
+    const stays = before?.persistent === true;
+    const imported = now.imported && (!stays || before.imported);
+    task.replicas.set(hostId, { hostId, persistent: now.persistent || stays, imported, awaySinceMs: undefined });
   }
 
   /** Handles a changed task, then others that lack replicas, as long as capacity is left. */
@@ -285,17 +277,28 @@ export class ReplicaKeeper {
     if (task.making.delete(hostId)) this.#making -= 1;
   }
 
-  /** Deletes the record; current holders are told, and later ones when they come back. */
-  #remove(task: KeptTask, nowMs: number): void {
-    const { taskId } = task.facts;
+  /** Ends the record; those who hold something of it are told, and those who come back with it later. */
+  #remove(task: KeptTask, nowMs: number, hosts?: ReadonlySet<string>): void {
     for (const hostId of new Set([...presentHosts(task), ...task.making])) this.#out.push(removal(task.facts, hostId));
+    this.#ended.add(task.facts, nowMs, hosts);
     this.#drop(task);
-    const endMs = expiresMs(task.facts);
-    const untilMs = Number.isFinite(endMs) ? endMs : nowMs + this.limits.rememberMs;
-    if (untilMs <= nowMs) return;
-    const [oldest] = this.#deleted.keys();
-    if (this.#deleted.size >= this.limits.maxDeleted && oldest !== undefined) this.#deleted.delete(oldest);
-    this.#deleted.set(taskId, { untilMs, ofObject: task.facts.object !== undefined });
+  }
+
+  /**
+   * Nobody is told that an import has succeeded: what came to be for it goes. What hosts held before is not of it, also where this keeper has not
+   * heard of it yet; and the host of the import sees to its own copy itself, since it alone knows whether that was there before.
+   */
+  #fail(task: KeptTask, hostId: string, nowMs: number): void {
+    task.uploader = undefined;
+    task.stuckSinceMs = undefined;
+    if (task.replicas.get(hostId)?.imported === true) task.replicas.delete(hostId);
+    const replicas = [...task.replicas.values()];
+    if (replicas.some(({ persistent, imported }) => persistent && !imported)) {
+      for (const replica of replicas) replica.imported = false;
+      this.#lacking.add(task);
+      return;
+    }
+    this.#remove(task, nowMs, new Set([...task.replicas.keys(), ...task.making]));
   }
 
   #drop(task: KeptTask): void {
@@ -332,6 +335,7 @@ export class ReplicaKeeper {
     task.stuckSinceMs = undefined;
     if (task.uploader !== undefined) {
       task.uploader = undefined;
+      for (const replica of task.replicas.values()) replica.imported = false;
       this.#out.push({ kind: 'settled', taskId });
     }
     for (let spare = present.length - wanted; spare > 0; spare -= 1) {
@@ -349,7 +353,7 @@ export class ReplicaKeeper {
       this.#due.add(nowMs + this.limits.patienceMs, task.facts.taskId);
     } else if (nowMs - task.stuckSinceMs >= this.limits.patienceMs) {
       this.#out.push({ kind: 'stuck', taskId: task.facts.taskId, hosts });
-      this.#remove(task, nowMs);
+      this.#fail(task, task.uploader ?? '', nowMs);
     }
   }
 
@@ -393,8 +397,4 @@ export class ReplicaKeeper {
     if (Number.isInteger(replicas) && replicas >= 1 && replicas <= this.limits.maxReplicas) return;
     throw new DragonflyError('INVALID_ARGUMENT', `${replicas} replicas are none of 1 to ${this.limits.maxReplicas}`);
   }
-}
-
-function removal({ taskId, object }: KeptFacts, hostId: string): ReplicaEffect {
-  return { kind: 'remove', taskId, hostId, ofObject: object !== undefined };
 }

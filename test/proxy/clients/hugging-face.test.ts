@@ -70,6 +70,22 @@ void describe('the door for Hugging Face clients', () => {
     assert.equal(hub.store.seen.filter(({ headers }) => !isProbe(headers.range)).length, 1);
   });
 
+  it('one caller’s part, condition or page is no other request’s answer', async () => {
+    const raw = '/org/open/raw/main/config.json';
+    const { headers } = await ask({ port: Number(new URL(hub.hub.url).port) }, raw);
+    const asked: Record<string, string>[] = [
+      { range: 'bytes=0-3' },
+      {},
+      { 'if-none-match': String(headers.etag) },
+      { accept: 'text/html,*/*' },
+      { accept: 'application/json' },
+    ];
+    const answers = await Promise.all(asked.map((header) => at(0, raw, { headers: header })));
+    const bodies = answers.map(({ status, body }) => `${status} ${body.toString()}`);
+    const whole = `200 ${hub.config.toString()}`;
+    assert.deepEqual(bodies, [whole, whole, whole, '200 <pre>', whole]);
+  });
+
   it('gives small files as the hub has them', async () => {
     const { status, body } = await at(2, '/org/open/resolve/main/config.json');
     assert.equal(status, 200);

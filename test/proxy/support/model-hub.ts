@@ -73,6 +73,11 @@ export async function startModelHub(): Promise<ModelHub> {
       return json(response, { id: url.split('/')[4], sha: commit, gated: url.includes('/gated') ? 'manual' : false });
     if (/^\/api\/models\/org\/(?:open|gated)\/tree\//.test(url))
       return json(response, ...tree(hub.url, url.includes('cursor=2')));
+    if (url === '/org/open/raw/main/config.json') {
+      if (headers.accept?.includes('text/html') === true)
+        return void response.writeHead(200, { 'content-type': 'text/html' }).end('<pre>');
+      return file(request, response);
+    }
     if (/^\/org\/(open|gated)\/resolve\/[^/]+\/(model\.safetensors|config\.json)$/.test(url))
       return file(request, response);
     response.writeHead(404, { 'x-error-code': 'EntryNotFound', 'content-length': 0 }).end();

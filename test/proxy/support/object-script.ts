@@ -6,6 +6,8 @@ import type { FuzzRandom } from '../../support/fuzz.ts';
 
 export interface ScriptedObject {
   readonly id: string;
+  /** What its URL looks like: of a file, of a tag in a registry, or of a blob. */
+  readonly kind: 'file' | 'manifest' | 'blob';
   sizeBytes: number;
   version: number;
   readonly validator: 'strong' | 'weak' | 'none' | 'date' | 'unquoted';
@@ -31,24 +33,38 @@ export interface Question {
 }
 
 export function makeObject(random: FuzzRandom, id: string): ScriptedObject {
+  const kind = random.pick(['file', 'file', 'manifest', 'blob'] as const);
+  // A digest names one content, whoever asks and however.
+  const changes = kind !== 'blob';
   return {
     id,
+    kind,
     sizeBytes: random.pick([0, 1, 10, 500, 70_000, 300_000, 5_000_000]),
     version: 1,
     validator: random.pick(['strong', 'strong', 'strong', 'weak', 'none', 'date', 'unquoted']),
     ranges: random.below(4) > 0,
     conditions: random.below(4) > 0,
-    personal: random.pick(['no', 'no', 'authorization', 'cookie']),
+    personal: changes ? random.pick(['no', 'no', 'authorization', 'cookie']) : 'no',
     refusal: random.below(3) === 0 ? random.pick([302, 401, 403, 404]) : 0,
     cacheControl: random.pick([
       '', '', 'max-age=60', 'no-cache', 'private', 'no-store', 'public, max-age=60', 'max-age=0, must-revalidate',
     ]), // prettier-ignore
-    vary: random.pick(['', '', 'Accept', 'Accept-Encoding', '*']),
-    coded: random.below(5) === 0,
+    vary: changes ? random.pick(['', '', 'Accept', 'Accept-Encoding', '*']) : '',
+    coded: changes && random.below(5) === 0,
     chunked: random.below(5) === 0,
     cookies: random.below(6) === 0,
     redirects: random.below(8) === 0,
   };
+}
+
+/** Path and query at its origin. */
+export function pathOf(object: ScriptedObject): string {
+  const { id, kind } = object;
+  if (kind === 'file') return `/${id}`;
+  if (kind === 'manifest') return `/v2/fuzz/manifests/${id}`;
+  return `/v2/${id}/blobs/sha256:${createHash('sha256')
+    .update(contentOf(object, '', ''))
+    .digest('hex')}`;
 }
 
 /** @param tags entity tags that answers had before */

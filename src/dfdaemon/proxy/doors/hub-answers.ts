@@ -14,6 +14,7 @@ import { relay } from '../wire/direct.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
+import { aboutBody } from '../proof/preconditions.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller, type HubAddress } from './hub-address.ts';
 import { toldBytes, type HubQuestion, type HubWords } from './hub-words.ts';
@@ -115,7 +116,7 @@ export class HubAnswers {
 
   async #shared(call: ClientCall, method: string): Promise<Answer> {
     const { url, header, signal } = call;
-    const key = [method, url.href, hubCaller(header)].join('\n');
+    const key = [method, url.href, hubCaller(header), formOf(header)].join('\n');
     const known = this.#known.get(key);
     if (known && this.#counts(known, call)) return known.answer;
     if (known && this.#words.isPaused) return this.#stale(call, known.answer);
@@ -139,9 +140,9 @@ export class HubAnswers {
   }
 
   async #ask(call: ClientCall, { key, method }: { readonly key: string; readonly method: string }): Promise<Answer> {
-    const { url } = call;
+    const { url, header } = call;
     const question: HubQuestion<ToldAnswer> = {
-      parts: [method],
+      parts: [method, formOf(header)],
       schema: toldAnswer,
       ttlMs: this.#words.ttlMs(namesCommit.test(url.pathname)),
     };
@@ -180,7 +181,8 @@ export class HubAnswers {
   }
 
   async #put({ url, trust, loopbackAllowed, signal, header: asked }: ClientCall, method: string): Promise<Answer> {
-    const { 'accept-encoding': _encoding, ...header } = asked;
+    const kept = Object.entries(asked).filter(([name]) => !aboutBody.has(name) && name !== 'accept-encoding');
+    const header = Object.fromEntries(kept);
     return received(await this.#upstream.send({ method, url, header, trust, loopbackAllowed, signal }));
   }
 
@@ -209,6 +211,11 @@ export class HubAnswers {
       .map(([, url = '', params = '']) => `<${this.#hub.throughDoor(url, door)}>${params}`)
       .join(', ');
   }
+}
+
+/** A hub answers browsers with pages where programs get data. */
+function formOf({ accept = '' }: ClientCall['header']): string {
+  return accept.includes('text/html') ? 'page' : 'data';
 }
 
 /** The answer is longer than what is kept; what was read is put back and the answer is streamed. */

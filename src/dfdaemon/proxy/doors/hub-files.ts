@@ -10,6 +10,7 @@ import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
+import { aboutBody } from '../proof/preconditions.ts';
 import { letGo } from '../proof/question.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller } from './hub-address.ts';
@@ -44,16 +45,6 @@ export type HubWord = { readonly file: HubFile } | { readonly refusal: IncomingM
 const leftOut = new Set(['location', 'content-length', 'content-type', 'link', 'vary', 'set-cookie', 'accept-ranges']);
 
 export const xetField = 'x-xet-hash';
-
-/** Fields of the caller's request that concern the body it wants. */
-const aboutBody = new Set([
-  'range',
-  'if-range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-]);
 
 export class HubFiles {
   readonly #words: HubWords;

@@ -19,6 +19,7 @@ import { forwardedAnswerLines, forwardedResponseHeader } from '../wire/header.ts
 import { proxyLimits } from '../limits.ts';
 import { originIsDown, type OriginAccess } from '../proof/origin-access.ts';
 import { learnRefusal } from '../proof/refusal.ts';
+import { aboutBody } from '../proof/preconditions.ts';
 import { strongValidator } from '../proof/representation.ts';
 import {
   manifestFromOther,
@@ -96,8 +97,7 @@ export class Manifests {
   async #shared(call: ClientCall, path: RegistryPath): Promise<Answer> {
     const { request, header, url } = call;
     const method = request.method ?? 'GET';
-    const condition = header['if-none-match'] ?? '';
-    const key = [method, url.href, callerKey(header), variantOf(header), condition].join('\n');
+    const key = [method, url.href, callerKey(header), variantOf(header), wishesOf(header)].join('\n');
     for (;;) {
       const running = this.#asking.get(key);
       if (!running) break;
@@ -119,7 +119,7 @@ export class Manifests {
     const { request, header, url } = call;
     const answered = await this.#sharedProofs.once({
       byDigest: isDigest(path.reference),
-      parts: ['manifest', request.method ?? '', url.href, variantOf(header), header['if-none-match'] ?? ''],
+      parts: ['manifest', request.method ?? '', url.href, variantOf(header), wishesOf(header)],
       url,
       header,
       ask: () => this.#ask(call, path),
@@ -143,7 +143,7 @@ export class Manifests {
     const key = `${url.href}\n${variantOf(header)}`;
     const known = this.#known.get(key);
     // HEAD has no body to save, and for a manifest by digest registries answer 304 without checking that it still exists.
-    const conditional = request.method === 'GET' && header['if-none-match'] === undefined;
+    const conditional = request.method === 'GET' && wishesOf(header) === '';
     const condition = conditional && known?.etag !== undefined;
     let message: IncomingMessage;
     try {
@@ -232,7 +232,11 @@ function variantOf(header: Readonly<Record<string, string>>): string {
   return `${header['accept'] ?? ''}\n${header['accept-encoding'] ?? ''}`;
 }
 
-/** The scope of a caller's right to read: one repository of one registry. */
+/** Conditions and a range of the caller's own: the answer to them is for whoever asks with the same. */
+function wishesOf(header: Readonly<Record<string, string>>): string {
+  return [...aboutBody].flatMap((name) => (header[name] === undefined ? [] : [`${name}: ${header[name]}`])).join('\n');
+}
+
 function send(call: ClientCall, answer: Answer): void {
   const { response, record, request } = call;
   const { statusCode, statusMessage, header, body } = answer;

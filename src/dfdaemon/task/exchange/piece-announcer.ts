@@ -19,6 +19,7 @@ export class PieceAnnouncer implements Disposable {
   readonly #stored: StoredTask;
   readonly #listeners = new Map<string, AnnouncementListener>();
   readonly #stopListening: () => void;
+  #streams = 0;
   #seeder: SuperSeeder | undefined;
   #atOrigin = false;
   #timer: NodeJS.Timeout | undefined;
@@ -51,13 +52,17 @@ export class PieceAnnouncer implements Disposable {
     return this.#listeners.size === 0 && !this.#atOrigin;
   }
 
-  /** @param childId one per stream. The returned function stops. */
-  listen(childId: string, listener: AnnouncementListener): () => void {
+  /**
+   * Returns how to stop. Each stream is a child: one that a host opens while its last one hangs knows nothing of what was told
+   * there, and two daemons may call themselves by the same name.
+   */
+  listen(listener: AnnouncementListener): () => void {
+    const childId = String((this.#streams += 1));
     this.#listeners.set(childId, listener);
     this.#seeder?.childJoined(childId);
     this.#announce();
     return () => {
-      if (this.#listeners.get(childId) !== listener) return; // the child has opened another stream since
+      if (!this.#listeners.has(childId)) return;
       this.#listeners.delete(childId);
       this.#seeder?.childLeft(childId);
       this.#announce();
