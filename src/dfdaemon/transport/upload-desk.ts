@@ -43,7 +43,7 @@ export class UploadDesk implements AsyncDisposable {
   readonly #gate: UploadGate<Asked>;
   readonly #meter = new RateMeter();
   readonly #atOrigin: () => boolean;
-  /** One for each upload that was let in. */
+  /** One watch for each admitted upload. */
   readonly #running = new Set<EndingWatch>();
   readonly #listeners = new Set<(load: number) => void>();
   readonly #places: Places;

@@ -136,7 +136,7 @@ async function step(
   return undefined;
 }
 
-/** What names no platform, such as an artifact, is for all of them. */
+/** A manifest that names no platform, such as that of an artifact, fits every platform. */
 async function mayRunOn(
   reference: ManifestReference,
   config: Descriptor | undefined,

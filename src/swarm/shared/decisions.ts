@@ -41,8 +41,9 @@ export type Decision = { readonly peerId: string; readonly taskId: string } & (
       readonly range: LeaseRange;
       readonly wholeTask: boolean;
       /**
-       * Bytes that a reader of this peer waits for: they come first, beside what other leases bring. While the layout
-       * is unknown, they alone decide what is fetched. With an empty range of pieces the lease is for these bytes only.
+       * Bytes that a reader of this peer waits for. They are fetched before the pieces of other leases. While the
+       * layout is unknown, they alone decide what is fetched. With an empty range of pieces the lease is for these
+       * bytes only.
        */
       readonly readerRange?: RangeSpec;
       /** When it expires, unless progress is reported before; every report extends it. */
