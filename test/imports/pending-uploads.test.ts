@@ -144,7 +144,7 @@ function repeated({ store, uploads, id }: Awaited<ReturnType<typeof lab>>, chang
     ...changes,
   };
   const abandon = (taskId: string): Promise<void> => uploads.abandon(taskId);
-  const run = new ImportRun({ ...options, abandon } as never, facts as never, {} as never);
+  const run = new ImportRun({ ...options, abandon } as never, facts, {} as never);
   return { told, end: run.keep(AbortSignal.timeout(30_000)) };
 }
 
