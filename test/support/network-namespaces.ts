@@ -15,6 +15,15 @@ export interface NamespaceHost {
   readonly enter: readonly string[];
 }
 
+/** Of tokens, in the words of `tc`. */
+interface Bucket {
+  readonly burst: string;
+  readonly latency: string;
+}
+
+const wideBucket: Bucket = { burst: '256kb', latency: '50ms' };
+export const narrowBucket: Bucket = { burst: '16kb', latency: '200ms' };
+
 export interface NetworkOptions {
   readonly hosts: number;
   /** Both directions of each host's link, in bits per second; undefined for no limit. */
@@ -75,9 +84,9 @@ export class NamespaceNetwork {
     await run('tc', ['-n', host.namespace, 'qdisc', 'change', 'dev', host.device, ...words(rateBitsPerSec)]);
   }
 
-  /** Limits the link of a host that had no limit so far. */
-  async limit(host: NamespaceHost, rateBitsPerSec: number): Promise<void> {
-    await shape(this.#ports.get(host) ?? '', host.namespace, host.device, rateBitsPerSec);
+  /** Limits the link of a host that had no limit so far. BBR takes long bursts for the line, and loses most of what it sends then. */
+  async limit(host: NamespaceHost, rateBitsPerSec: number, bucket: Bucket = wideBucket): Promise<void> {
+    await shape(this.#ports.get(host) ?? '', host.namespace, host.device, rateBitsPerSec, bucket);
   }
 }
 
@@ -87,13 +96,19 @@ function host(id: string, subnet: string, index: number): NamespaceHost {
   return { namespace, address: `${subnet}.${index + 1}`, device: 'eth0', enter };
 }
 
-async function shape(port: string, namespace: string, device: string, rateBitsPerSec: number): Promise<void> {
-  await run('tc', ['qdisc', 'add', 'dev', port, ...words(rateBitsPerSec)]);
-  await run('tc', ['-n', namespace, 'qdisc', 'add', 'dev', device, ...words(rateBitsPerSec)]);
+async function shape(
+  port: string,
+  namespace: string,
+  device: string,
+  rateBitsPerSec: number,
+  bucket = wideBucket,
+): Promise<void> {
+  await run('tc', ['qdisc', 'add', 'dev', port, ...words(rateBitsPerSec, bucket)]);
+  await run('tc', ['-n', namespace, 'qdisc', 'add', 'dev', device, ...words(rateBitsPerSec, bucket)]);
 }
 
-function words(rateBitsPerSec: number): string[] {
-  return ['root', 'tbf', 'rate', `${rateBitsPerSec}bit`, 'burst', '256kb', 'latency', '50ms'];
+function words(rateBitsPerSec: number, { burst, latency } = wideBucket): string[] {
+  return ['root', 'tbf', 'rate', `${rateBitsPerSec}bit`, 'burst', burst, 'latency', latency];
 }
 
 async function ip(...args: string[]): Promise<void> {

@@ -86,6 +86,35 @@ test('a late piece is asked of a second parent, and the loser is to be cancelled
   assert.equal(subject.inFlightCount, 0);
 });
 
+test('where the second request takes over from the first, a piece that takes long arrives all the same', () => {
+  // As long as it takes both of two parents, and far longer than the first patience.
+  const pieceMs = 1_500;
+  const subject = withParents(picker(), [4]);
+  subject.parentAdded('second');
+  subject.parentHas('second', 4);
+  const [first] = subject.next(0);
+  let running = { parentId: first?.parentId ?? '', sinceMs: 0 };
+  for (let nowMs = 1; nowMs - running.sinceMs < pieceMs; nowMs += 1) {
+    assert(nowMs < 10 * pieceMs, 'the two take the piece from each other for ever');
+    for (const { parentId, hedge } of subject.next(nowMs)) {
+      assert(hedge);
+      subject.requestCancelled(running.parentId, 4);
+      running = { parentId, sinceMs: nowMs };
+    }
+  }
+});
+
+test('a piece of which the last bytes are on their way is not asked for again at that moment', () => {
+  const subject = withParents(picker(), [4]);
+  const [first] = subject.next(0);
+  subject.parentAdded('second');
+  subject.parentHas('second', 4);
+  const dueMs = subject.nextWakeMs(0) ?? 0;
+  subject.pieceEnding(first?.parentId ?? '', 4, dueMs);
+  assert.deepEqual(subject.next(dueMs), []);
+  assert.equal(subject.next(dueMs + 10_000).length, 1);
+});
+
 test('a busy parent is left alone until it says that it has time', () => {
   const subject = withParents(picker({ limits: { maxWaiting: 1, busyMs: 1000 } }), [4]);
   subject.next(0);
@@ -111,7 +140,7 @@ test('a parent that is busy with nobody else is asked again while its piece stil
     subject.requestStarted('p0', request.piece, piece);
     subject.parentLoad('p0', 1);
     assert.deepEqual(subject.next(piece), []);
-    subject.pieceEnding('p0', request.piece);
+    subject.pieceEnding('p0', request.piece, 0);
   }
 });
 

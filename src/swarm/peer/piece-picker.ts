@@ -62,6 +62,11 @@ export class PiecePicker {
   /** Missing, neither in flight nor on its way from the origin. */
   readonly #open: PieceSet;
   readonly #parents: ParentBook;
+  /**
+   * How often a piece was asked for a second time. Where the second request takes over from the first, two parents on slow lines
+   * would take it from each other for ever if the next one did not get twice the time.
+   */
+  readonly #hedges = new Map<number, number>();
   readonly #requests = new RequestBook();
   /** Pieces this daemon is fetching from the origin itself. */
   readonly #atOrigin = new PieceSet();
@@ -221,6 +226,7 @@ export class PiecePicker {
       this.#forget(request);
     }
     this.#missing.delete(piece);
+    this.#hedges.delete(piece);
     this.#open.delete(piece);
     this.#held.add(piece);
     this.#atOrigin.delete(piece);
@@ -243,9 +249,11 @@ export class PiecePicker {
   }
 
   /** What is left of the piece will be here within about a round trip; the next request can go out. */
-  pieceEnding(parentId: string, piece: number): void {
+  pieceEnding(parentId: string, piece: number, nowMs: number): void {
     const request = this.#requests.find(parentId, piece);
-    if (request) this.#requests.setAside(request);
+    if (!request) return;
+    this.#requests.setAside(request);
+    request.hedgeAtMs = Math.max(request.hedgeAtMs, nowMs + this.#limits.hedgeMinMs);
   }
 
   /**
@@ -297,6 +305,7 @@ export class PiecePicker {
       const chosen = choice ?? hedge;
       if (!chosen) break;
       this.#start(chosen, nowMs);
+      if (hedge) this.#hedges.set(hedge.piece, (this.#hedges.get(hedge.piece) ?? 0) + 1);
       started.push({ parentId: chosen.parent.id, piece: chosen.piece, hedge: hedge !== undefined });
     }
     return started;
@@ -370,8 +379,8 @@ export class PiecePicker {
   }
 
   #start({ parent, piece }: Choice, nowMs: number, beside = false): void {
-    const hedgeAtMs =
-      nowMs + Math.max(this.#limits.hedgeMinMs, this.#parents.usualMs(parent) * this.#limits.hedgeFactor);
+    const patienceMs = Math.max(this.#limits.hedgeMinMs, this.#parents.usualMs(parent) * this.#limits.hedgeFactor);
+    const hedgeAtMs = nowMs + patienceMs * 2 ** (this.#hedges.get(piece) ?? 0);
     this.#requests.add({ parent, piece, startedAtMs: nowMs, hedgeAtMs, beside });
     this.#open.delete(piece);
     if (!beside) this.#parents.asked(parent, nowMs);

@@ -25,9 +25,9 @@ export interface Request {
   readonly startedAtMs: number;
   /** `HostLoad.drops` of the parent at that time. */
   readonly drops: number;
-  /** When a second request for the piece may be made. */
-  readonly hedgeAtMs: number;
-  /** An additional request, which never blocks another. */
+  /** Time after which it is hedged. */
+  hedgeAtMs: number;
+  /** It comes beside others: whatever becomes of it, it holds up no other. */
   readonly beside: boolean;
   /** `waiting` for an answer, `running`: its bytes come in; `aside`: it does not hold up the next request, because it is extra, nearly done or late. */
   state: 'waiting' | 'running' | 'aside';

@@ -126,7 +126,7 @@ export class ParentExchange {
         return this.#pump(moment);
       case 'piece-ending':
         this.#signOfLife(event.parentId, moment.nowMs);
-        this.#picker?.pieceEnding(event.parentId, event.piece);
+        this.#picker?.pieceEnding(event.parentId, event.piece, moment.nowMs);
         return this.#pump(moment);
       case 'piece-landed':
         return this.#landed(event.piece, event.parentId, moment);
