@@ -158,6 +158,7 @@ export class ProxyServer implements Closable {
           return heldManifest(options.engine, request, { reference: path.reference, signal: call.signal });
         },
       }),
+      servesWithoutOrigin: access.servesEverybodyWithoutOrigin,
       peers,
       pushes: openPushes(options, { mirror: settings.mirror, rules, defaults }),
       doors: await openDoors(options, {

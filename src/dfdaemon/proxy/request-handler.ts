@@ -51,6 +51,8 @@ export interface RequestHandlerOptions {
   readonly requestsPerSec: number;
   readonly upstream: Upstream;
   readonly manifests: Manifests;
+  /** What is here is for everybody while its origin is away. */
+  readonly servesWithoutOrigin: boolean;
   readonly peers: PeerAnswers;
   /** Undefined when pushes are only passed on. */
   readonly pushes: Pushes | undefined;
@@ -201,7 +203,8 @@ export class RequestHandler {
       return forwardDirectly(target, upstream, { observe });
     }
     const bare = kind === 'mirror' && /^\/v2\/?$/.test(request.url ?? '') && options.registry === undefined;
-    return forwardDirectly(target, upstream, bare ? { whenUnreachable: answerPing } : {});
+    const ping = bare || (this.#options.servesWithoutOrigin && /^\/v2\/?$/.test(url.pathname));
+    return forwardDirectly(target, upstream, ping ? { whenUnreachable: answerPing } : {});
   }
 
   #admitted(request: IncomingMessage, response: ServerResponse, kind: CallKind, record: CallRecord): boolean {
@@ -277,8 +280,8 @@ function noteChange({ url }: ClientCall, { statusCode = 502, headers }: Incoming
 }
 
 /**
- * podman and CRI-O ping a mirror before their path tells which registry they mean, so the ping must succeed even when
- * the configured registry is away.
+ * podman and CRI-O ping a mirror before they tell it, by the path, which registry they mean. The configured one being
+ * away says nothing about that. Others ping the registry itself, and would not ask for what nodes have of it.
  */
 function answerPing(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': 2 });

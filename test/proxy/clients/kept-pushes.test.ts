@@ -40,7 +40,7 @@ describe('pushes that are kept', { timeout: 120_000 }, () => {
       const access = { ...config.proxy.access, whenOriginDown: 'allow' as const };
       return { ...config, proxy: { ...config.proxy, rules, access } };
     };
-    for (const number of [1, 2, 3]) daemons.push(await swarm.startDaemon(`node-${number}`, { adjust }));
+    for (let number = 1; number <= 10; number += 1) daemons.push(await swarm.startDaemon(`node-${number}`, { adjust }));
   });
   after(async () => {
     await swarm[Symbol.asyncDispose]();
@@ -148,7 +148,7 @@ describe('pushes that are kept', { timeout: 120_000 }, () => {
     for (const name of ['refused', 'something else', 'cancelled']) assert.ok(!ids.includes(idOf(content(name))), name);
   });
 
-  test('the registry is stopped after a push; the other nodes have all of the image by its digest', async () => {
+  test('the registry is stopped after a push; nine other nodes pull the image by its digest with skopeo', async (context) => {
     const image = makeImage({ layers: 20, layerBytes: 100_000 });
     const source = await asOciLayout(image);
     const reference = `docker://${registry.host}/team/away:v1`;
@@ -163,6 +163,18 @@ describe('pushes that are kept', { timeout: 120_000 }, () => {
     });
     await registry.stop();
     try {
+      const bytes = [image.config, ...image.layers].reduce((sum, { content }) => sum + content.length, 0);
+      const atOnce = [2, 3, 4, 5, 6, 7, 8, 9, 10].map(async (peer) => {
+        const target = directory.join(`away-${peer}`);
+        const from = `docker://${registry.host}/team/away@${digest}`;
+        await run('skopeo', ['copy', '--src-tls-verify=false', from, `oci:${target}:v1`], { env: through(peer) });
+        for (const each of [digest, ...named]) {
+          const content = await readFile(join(target, 'blobs', 'sha256', each.slice('sha256:'.length)));
+          assert.equal(sha256(content), each);
+        }
+      });
+      await Promise.all(atOnce);
+      context.diagnostic(`nine nodes pulled ${named.length} blobs of ${bytes} bytes while the registry was away`);
       for (const peer of [2, 3]) {
         const get = (path: string): Promise<Answer> =>
           ask({ port: port(peer) }, `${registry.url}/v2/team/away/${path}`);
