@@ -1,0 +1,24 @@
+#!/bin/sh
+# `up --once` of the executable where there is nothing but glibc: no Node, no shell, no certificates. Needs root.
+#   bench/installed/chroot.sh dist/dragonfly-linux-x64
+set -eu
+executable=$(realpath "$1")
+place=$(mktemp -d /tmp/df-chroot-XXXXXX)
+leave() {
+  umount "$place/proc" 2>&1 || true
+  rm -rf --one-file-system "$place"
+}
+trap leave EXIT
+mkdir -p "$place/tmp" "$place/proc" "$place/dev"
+chmod 1777 "$place/tmp"
+mount -t proc proc "$place/proc"
+mknod -m 666 "$place/dev/null" c 1 3
+cp "$executable" "$place/dragonfly"
+# The libraries that the loader names, of which all but libstdc++ and libgcc are glibc's.
+for library in $(ldd "$executable" | grep -o '/[^ )]*' | sort -u); do
+  mkdir -p "$place$(dirname "$library")"
+  cp -L "$library" "$place$library"
+done
+echo "in it: $(cd "$place" && find . -xdev -type f | sort | tr '\n' ' ')"
+env -i HOME=/tmp chroot "$place" /dragonfly --version
+env -i HOME=/tmp chroot "$place" /dragonfly up --once
