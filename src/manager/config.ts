@@ -130,7 +130,12 @@ export const managerConfigSchema = z.object({
       insecureHosts: z
         .array(text)
         .default([])
-        .describe('registries, host or host:port, whose certificate is not verified'),
+        .describe(
+          'registries, host or host:port, whose certificate is not verified, and to which rules may push without TLS',
+        ),
+      hubEndpoint: text
+        .default('https://huggingface.co')
+        .describe('of the hub that hf:// stands for in preheats and rules of replication'),
     }),
     syncPeers: section({
       interval: timerMs('24h'),

@@ -71,6 +71,9 @@ export const jobPollMs = 2_000;
 /** How many replicas may die during a job before it is given up: it may be the cause. */
 export const maxJobAttempts = 5;
 
+/** Bytes of a hub's file that nodes know by the name that git gives it. */
+export const maxNamedByGit = 16 * 2 ** 20;
+
 /** Nodes × blobs of one job. */
 export const maxJobTasks = 100_000;
 
@@ -249,9 +252,12 @@ export const maxReplicatedTags = 10_000;
 export const maxListPages = 1_000;
 export const replicationPageRows = 1_000;
 
-/** How often rules are examined, and the lease of the replica that does it. */
-export const replicationTickMs = 2_000;
+/** The lease of the replica that carries rules out; and the longest time after which they are looked over though nothing has happened. */
 export const replicationLeaseMs = 15_000;
+export const longestReplicationRestMs = 86_400_000;
+
+/** A blob is sent to a target so often without getting any further. */
+export const replicationUploadTries = 4;
 
 /** Concurrent questions to a registry about tags, and their number per step; and how many copies one cluster may get at once. */
 export const replicationLooksAtOnce = 8;

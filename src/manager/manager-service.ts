@@ -217,7 +217,10 @@ async function open(
   );
   const releases = new ReleaseStore(database, changes);
   const { sealer } = access;
-  const replication = new Replication({ database, changes, topology, sealer, jobs, owner, logger }, owned);
+  const replication = new Replication(
+    { database, changes, topology, sealer, jobs, owner, logger, insecureHosts: config.job.preheat.insecureHosts },
+    owned,
+  );
   const timed = timedWork({ config, database, members, changes, access, jobs, ca, releases });
   const timers = owned.add('timers', new Timers(database, owner, timed, logger));
   const clusters = new ClusterStore(database, changes);

@@ -54,7 +54,7 @@ describe('the rules', () => {
     test(`the realm "${realm}" of ${registry} is ${safe ? 'asked' : 'refused'}`, () => {
       const [challenge] = parseAuthChallenges(`Bearer realm="${realm}",service="s"`);
       assert.ok(challenge);
-      const service = (): string => tokenService(challenge, new URL(registry), 'a/b').search;
+      const service = (): string => tokenService(challenge, new URL(registry), { repository: 'a/b' }).search;
       if (safe) assert.equal(service(), '?service=s&scope=repository%3Aa%2Fb%3Apull');
       else assert.throws(service, { code: 'PROTOCOL' });
     });

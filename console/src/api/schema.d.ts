@@ -2483,12 +2483,16 @@ export interface paths {
       requestBody: { content: { 'application/json': {
           name?: string | undefined;
           bio?: string | undefined;
-          /** repositories of a registry: registry.example/team/* */
+          /** repositories of a registry: registry.example/team/*; or of a model hub: hf://owner/name */
           source?: string | undefined;
-          /** patterns, one of which a tag matches */
+          /** patterns, one of which a tag, or a revision of a model, matches */
           tags?: string[] | undefined;
           /** all clusters when there are none */
           scheduler_cluster_ids?: number[] | undefined;
+          /** false: tags are pushed to the target alone */
+          to_clusters?: boolean | undefined;
+          /** a registry to which tags are pushed, and a place in it, below which repositories keep their names; empty for none */
+          target?: string | undefined;
           platform?: string | undefined;
           scope?: "single_seed_peer" | "all_seed_peers" | "all_peers" | undefined;
           /** notifications of the registry are heard */
@@ -2502,6 +2506,8 @@ export interface paths {
           enabled?: boolean | undefined;
           username?: string | undefined;
           password?: string | undefined;
+          target_username?: string | undefined;
+          target_password?: string | undefined;
         } } };
       responses: {
         200: { headers: { [name: string]: unknown }; content: { 'application/json': components['schemas']['ReplicationRule'] } };
@@ -4096,12 +4102,16 @@ export interface components {
     NewReplicationRuleInput: {
       name: string;
       bio?: string | undefined;
-      /** repositories of a registry: registry.example/team/* */
+      /** repositories of a registry: registry.example/team/*; or of a model hub: hf://owner/name */
       source: string;
-      /** patterns, one of which a tag matches */
+      /** patterns, one of which a tag, or a revision of a model, matches */
       tags?: string[] | undefined;
       /** all clusters when there are none */
       scheduler_cluster_ids?: number[] | undefined;
+      /** false: tags are pushed to the target alone */
+      to_clusters?: boolean | undefined;
+      /** a registry to which tags are pushed, and a place in it, below which repositories keep their names; empty for none */
+      target?: string | undefined;
       platform?: string | undefined;
       scope?: "single_seed_peer" | "all_seed_peers" | "all_peers" | undefined;
       /** notifications of the registry are heard */
@@ -4115,6 +4125,8 @@ export interface components {
       enabled?: boolean | undefined;
       username?: string | undefined;
       password?: string | undefined;
+      target_username?: string | undefined;
+      target_password?: string | undefined;
     };
     PermissionInput: {
       object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "replication-rules" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";
@@ -4616,12 +4628,16 @@ export interface components {
       is_del: 0;
       name: string;
       bio: string;
-      /** repositories of a registry: registry.example/team/* */
+      /** repositories of a registry: registry.example/team/*; or of a model hub: hf://owner/name */
       source: string;
-      /** patterns, one of which a tag matches */
+      /** patterns, one of which a tag, or a revision of a model, matches */
       tags: string[];
       /** all clusters when there are none */
       scheduler_cluster_ids: number[];
+      /** false: tags are pushed to the target alone */
+      to_clusters: boolean;
+      /** a registry to which tags are pushed, and a place in it, below which repositories keep their names; empty for none */
+      target: string;
       platform: string;
       scope: "single_seed_peer" | "all_seed_peers" | "all_peers";
       /** notifications of the registry are heard */
@@ -4634,6 +4650,7 @@ export interface components {
       concurrency: number;
       enabled: boolean;
       username: string;
+      target_username: string;
       /** a registry can prove itself */
       has_secret: boolean;
       tag_count: number;
@@ -4651,6 +4668,17 @@ export interface components {
         failed: number;
         bytes: number;
       }[];
+      /** what the target has; null without one */
+      target_copies: {
+        proven: number;
+        /** there, but the nodes cannot prove it */
+        copied: number;
+        running: number;
+        waiting: number;
+        /** waiting for another try */
+        failed: number;
+        bytes: number;
+      } | null;
     };
     ReplicatedTag: {
       repository: string;
@@ -4661,13 +4689,22 @@ export interface components {
       clusters: ({
         scheduler_cluster_id: number;
         state: "waiting" | "running" | "proven" | "copied" | "failed";
-        /** what the cluster has proven last */
+        /** what has been proven last */
         digest: string;
         bytes: number;
-        job_id: number;
         proven_at: string | null;
         error: string;
+        job_id: number;
       })[];
+      /** what the target has; null without one */
+      target: {
+        state: "waiting" | "running" | "proven" | "copied" | "failed";
+        /** what has been proven last */
+        digest: string;
+        bytes: number;
+        proven_at: string | null;
+        error: string;
+      } | null;
     };
     Permission: {
       object: "users" | "roles" | "permissions" | "oauth" | "clusters" | "scheduler-clusters" | "schedulers" | "scheduler-features" | "seed-peer-clusters" | "seed-peers" | "peers" | "configs" | "jobs" | "applications" | "personal-access-tokens" | "persistent-cache-tasks" | "releases" | "replication-rules" | "audits" | "certificates" | "join-tokens" | "events" | "tasks" | "nodes" | "concerns" | "traffic";

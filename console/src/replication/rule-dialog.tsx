@@ -40,9 +40,27 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
       concurrency: String(rule?.concurrency ?? 4),
       username: rule?.username ?? '',
       password: '',
+      toClusters: rule?.to_clusters ?? true,
+      target: rule?.target ?? '',
+      targetUsername: rule?.target_username ?? '',
+      targetPassword: '',
       enabled: rule?.enabled ?? true,
     },
-    check: ({ name, source, tags, clusters: names, minutes, rate, concurrency, username, password }) => ({
+    check: ({
+      name,
+      source,
+      tags,
+      clusters: names,
+      minutes,
+      rate,
+      concurrency,
+      username,
+      password,
+      toClusters,
+      target,
+      targetUsername,
+      targetPassword,
+    }) => ({
       name: name === '' ? t('form.required') : undefined,
       source: source === '' ? t('form.required') : undefined,
       tags: tags.length === 0 ? t('form.required') : undefined,
@@ -58,21 +76,34 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
         (username !== rule?.username || registryOf(source) !== registryOf(rule.source))
           ? t('form.required')
           : undefined,
+      target: target === '' && !toClusters ? t('form.required') : undefined,
+      targetUsername: targetUsername === '' && targetPassword !== '' ? t('form.required') : undefined,
+      targetPassword:
+        targetUsername !== '' &&
+        targetPassword === '' &&
+        (targetUsername !== rule?.target_username || registryOf(target) !== registryOf(rule.target))
+          ? t('form.required')
+          : undefined,
     }),
     send: async (values) => {
-      const { name, source, tags, username, password, enabled } = values;
+      const { name, source, tags, username, password, target, targetUsername, targetPassword, enabled } = values;
       const body = {
         name,
         source,
         enabled,
         tags: [...tags],
         scheduler_cluster_ids: idsOf(values.clusters).filter((id) => id !== undefined),
+        to_clusters: values.toClusters,
+        target,
         on_push: values.onPush,
         interval_seconds: Math.round(Number(values.minutes) * 60),
         rate_bytes_per_sec: Math.round(Number(values.rate) * mebibyte),
         concurrency: Number(values.concurrency),
         // Without a new password the login stays as it is.
         ...(password !== '' || username === '' ? { username, password } : {}),
+        ...(targetPassword !== '' || targetUsername === ''
+          ? { target_username: targetUsername, target_password: targetPassword }
+          : {}),
       };
       await (rule
         ? dataOf(api.PATCH('/api/v1/replication-rules/{id}', { params: { path: { id: rule.id } }, body }))
@@ -101,6 +132,24 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
         label={t('nav.clusters')}
         help={t('replication.clustersHelp')}
         suggestions={clusters.map(({ name }) => name)}
+      />
+      <SwitchInput
+        field={form.field('toClusters')}
+        label={t('replication.toClusters')}
+        help={t('replication.toClustersHelp')}
+      />
+      <TextInput field={form.field('target')} label={t('replication.target')} help={t('replication.targetHelp')} />
+      <TextInput
+        field={form.field('targetUsername')}
+        label={t('replication.targetUser')}
+        help={t('replication.loginHelp')}
+        autoComplete="off"
+      />
+      <TextInput
+        field={form.field('targetPassword')}
+        label={t('replication.targetPassword')}
+        type="password"
+        autoComplete="new-password"
       />
       <SwitchInput field={form.field('onPush')} label={t('replication.onPush')} help={t('replication.onPushHelp')} />
       <NumberInput

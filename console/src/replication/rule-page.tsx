@@ -25,7 +25,16 @@ import { useText } from '../i18n/language.tsx';
 import { ClusterLink } from '../members/cluster-link.tsx';
 import { useMay } from '../session/use-session.ts';
 import { RuleDialog } from './rule-dialog.tsx';
-import { ruleQuery, rulesKey, tagsQuery, totalsOf, type ReplicatedTag, type Rule } from './rule-queries.ts';
+import {
+  copiesOf,
+  ruleQuery,
+  rulesKey,
+  tagsQuery,
+  totalsOf,
+  type CopyCounts,
+  type ReplicatedTag,
+  type Rule,
+} from './rule-queries.ts';
 import { stateOf } from './rules-page.tsx';
 import { useTriggerText } from './use-trigger-text.ts';
 
@@ -54,6 +63,7 @@ function ShownRule({ rule }: { readonly rule: Rule }): ReactNode {
           facts={[
             { name: t('field.state'), value: <StateChip state={stateOf(rule)} /> },
             { name: t('replication.source'), value: rule.source, wide: true },
+            ...(rule.target === '' ? [] : [{ name: t('replication.target'), value: rule.target, wide: true }]),
             { name: t('replication.tags'), value: rule.tags.join(', ') },
             { name: t('replication.when'), value: triggerText(rule) },
             {
@@ -64,40 +74,50 @@ function ShownRule({ rule }: { readonly rule: Rule }): ReactNode {
           ]}
         />
       </Section>
-      {rule.clusters.length > 0 && <Clusters rule={rule} />}
+      {copiesOf(rule).length > 0 && <Places rule={rule} />}
       <Tags rule={rule} />
     </Page>
   );
 }
 
-function Clusters({ rule }: { readonly rule: Rule }): ReactNode {
+function Places({ rule }: { readonly rule: Rule }): ReactNode {
   const t = useText();
-  const { bytes } = useFormats();
+  const { target_copies: target, clusters } = rule;
   return (
-    <Section title={t('nav.clusters')} about={t('replication.clustersAbout')}>
+    <Section title={t('replication.places')} about={t('replication.clustersAbout')}>
       <Facts
-        facts={rule.clusters.map((cluster) => ({
-          name: `#${cluster.scheduler_cluster_id}`,
-          value: (
-            <>
-              <ClusterLink id={cluster.scheduler_cluster_id} />
-              <Typography variant="body2">
-                {t('replication.clusterProven', {
-                  proven: cluster.proven,
-                  all: totalsOf([cluster]).all,
-                  bytes: bytes(cluster.bytes),
-                })}
-              </Typography>
-              {cluster.failed > 0 && (
-                <Typography variant="body2" color="error">
-                  {t('replication.clusterFailed', { failed: cluster.failed })}
-                </Typography>
-              )}
-            </>
-          ),
-        }))}
+        facts={[
+          ...(target ? [{ name: t('replication.target'), value: <Counts copies={target} /> }] : []),
+          ...clusters.map((cluster) => ({
+            name: `#${cluster.scheduler_cluster_id}`,
+            value: (
+              <>
+                <ClusterLink id={cluster.scheduler_cluster_id} />
+                <Counts copies={cluster} />
+              </>
+            ),
+          })),
+        ]}
       />
     </Section>
+  );
+}
+
+function Counts({ copies }: { readonly copies: CopyCounts }): ReactNode {
+  const t = useText();
+  const { bytes } = useFormats();
+  const { proven, failed } = copies;
+  return (
+    <>
+      <Typography variant="body2">
+        {t('replication.clusterProven', { proven, all: totalsOf([copies]).all, bytes: bytes(copies.bytes) })}
+      </Typography>
+      {failed > 0 && (
+        <Typography variant="body2" color="error">
+          {t('replication.clusterFailed', { failed })}
+        </Typography>
+      )}
+    </>
   );
 }
 
@@ -143,7 +163,8 @@ const chipOf = {
   failed: 'RETRY',
 } as const;
 
-function TagClusters({ tag: { clusters, error } }: { readonly tag: ReplicatedTag }): ReactNode {
+function TagClusters({ tag: { clusters, target, error } }: { readonly tag: ReplicatedTag }): ReactNode {
+  const t = useText();
   return (
     <>
       {error !== '' && (
@@ -151,23 +172,39 @@ function TagClusters({ tag: { clusters, error } }: { readonly tag: ReplicatedTag
           {error}
         </Typography>
       )}
+      {target && <Copy copy={target} place={<span>{t('replication.target')}</span>} />}
       {clusters.map((cluster) => (
-        <div
+        <Copy
           key={cluster.scheduler_cluster_id}
-          style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}
-        >
-          <ClusterLink id={cluster.scheduler_cluster_id} />
-          <StateChip state={chipOf[cluster.state]} />
-          {cluster.proven_at !== null && <TimeText at={cluster.proven_at} />}
-          {cluster.job_id > 0 && <TextLink to={`/jobs/${cluster.job_id}`}>{`#${cluster.job_id}`}</TextLink>}
-          {cluster.error !== '' && (
-            <Typography variant="caption" color="error" sx={{ overflowWrap: 'anywhere' }}>
-              {cluster.error}
-            </Typography>
-          )}
-        </div>
+          copy={cluster}
+          place={<ClusterLink id={cluster.scheduler_cluster_id} />}
+          job={cluster.job_id}
+        />
       ))}
     </>
+  );
+}
+
+interface CopyProps {
+  readonly copy: NonNullable<ReplicatedTag['target']>;
+  readonly place: ReactNode;
+  /** That brought it; 0 for none. */
+  readonly job?: number;
+}
+
+function Copy({ copy: { state, proven_at: provenAt, error }, place, job = 0 }: CopyProps): ReactNode {
+  return (
+    <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}>
+      {place}
+      <StateChip state={chipOf[state]} />
+      {provenAt !== null && <TimeText at={provenAt} />}
+      {job > 0 && <TextLink to={`/jobs/${job}`}>{`#${job}`}</TextLink>}
+      {error !== '' && (
+        <Typography variant="caption" color="error" sx={{ overflowWrap: 'anywhere' }}>
+          {error}
+        </Typography>
+      )}
+    </div>
   );
 }
 

@@ -3,8 +3,8 @@ import { api, dataOf, pageOf, type Schemas } from '../api/client.ts';
 import type { paths } from '../api/schema.d.ts';
 
 export type Rule = Schemas['ReplicationRule'];
-export type RuleCluster = Rule['clusters'][number];
 export type ReplicatedTag = Schemas['ReplicatedTag'];
+export type CopyCounts = NonNullable<Rule['target_copies']>;
 
 type ListQuery = NonNullable<paths['/api/v1/replication-rules']['get']['parameters']['query']>;
 type TagsQuery = NonNullable<paths['/api/v1/replication-rules/{id}/tags']['get']['parameters']['query']>;
@@ -41,9 +41,14 @@ export function tagsQuery(id: number, query: TagsQuery) {
   });
 }
 
-/** Of one cluster, or of several together. */
-export function totalsOf(clusters: readonly RuleCluster[]): { proven: number; failed: number; all: number } {
-  const sum = (count: (cluster: RuleCluster) => number): number =>
+/** Wherever a rule brings its tags: to clusters, and to its target. */
+export function copiesOf({ clusters, target_copies: target }: Rule): readonly CopyCounts[] {
+  return target ? [...clusters, target] : clusters;
+}
+
+/** Of one place, or of several together. */
+export function totalsOf(clusters: readonly CopyCounts[]): { proven: number; failed: number; all: number } {
+  const sum = (count: (cluster: CopyCounts) => number): number =>
     clusters.reduce((total, cluster) => total + count(cluster), 0);
   return {
     proven: sum(({ proven }) => proven),

@@ -14,7 +14,7 @@ import { useListState } from '../components/use-list-state.ts';
 import { useText } from '../i18n/language.tsx';
 import { useMay } from '../session/use-session.ts';
 import { RuleDialog } from './rule-dialog.tsx';
-import { rulesQuery, totalsOf, type Rule } from './rule-queries.ts';
+import { copiesOf, rulesQuery, totalsOf, type Rule } from './rule-queries.ts';
 import { useTriggerText } from './use-trigger-text.ts';
 
 export function RulesPage(): ReactNode {
@@ -37,7 +37,7 @@ export function RulesPage(): ReactNode {
     {
       key: 'proven',
       header: t('replication.proven'),
-      cell: ({ clusters }) => t('kept.replicasOf', provenOf(clusters)),
+      cell: (rule) => t('kept.replicasOf', provenOf(rule)),
       align: 'right',
     },
     {
@@ -71,22 +71,23 @@ export function RulesPage(): ReactNode {
   );
 }
 
-function provenOf(clusters: Rule['clusters']): { now: number; wanted: number } {
-  const { proven, all } = totalsOf(clusters);
+function provenOf(rule: Rule): { now: number; wanted: number } {
+  const { proven, all } = totalsOf(copiesOf(rule));
   return { now: proven, wanted: all };
 }
 
-export function stateOf({ enabled, error, listed_at: listedAt, clusters }: Rule): string {
-  const { proven, failed, all } = totalsOf(clusters);
+export function stateOf(rule: Rule): string {
+  const { enabled, error, listed_at: listedAt } = rule;
+  const { proven, failed, all } = totalsOf(copiesOf(rule));
   if (!enabled) return 'disable';
   if (error !== '' || failed > 0) return 'RETRY';
   return listedAt !== null && proven === all ? 'SUCCESS' : 'RUNNING';
 }
 
-function Source({ rule: { source, tags } }: { readonly rule: Rule }): ReactNode {
+function Source({ rule: { source, target, tags } }: { readonly rule: Rule }): ReactNode {
   return (
     <>
-      <span style={{ overflowWrap: 'anywhere' }}>{source}</span>
+      <span style={{ overflowWrap: 'anywhere' }}>{target === '' ? source : `${source} → ${target}`}</span>
       <Typography variant="caption" component="div" color="textSecondary">
         {tags.join(', ')}
       </Typography>

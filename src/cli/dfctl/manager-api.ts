@@ -152,15 +152,19 @@ export interface ReplicationRule {
   readonly tag_count: number;
   readonly listed_at: string | null;
   readonly error: string;
-  readonly clusters: readonly {
-    readonly scheduler_cluster_id: number;
-    readonly proven: number;
-    readonly copied: number;
-    readonly running: number;
-    readonly waiting: number;
-    readonly failed: number;
-    readonly bytes: number;
-  }[];
+  /** Empty for none. */
+  readonly target: string;
+  readonly target_copies: ReplicaCounts | null;
+  readonly clusters: readonly (ReplicaCounts & { readonly scheduler_cluster_id: number })[];
+}
+
+interface ReplicaCounts {
+  readonly proven: number;
+  readonly copied: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly failed: number;
+  readonly bytes: number;
 }
 
 export interface ReplicatedTag {
@@ -168,14 +172,16 @@ export interface ReplicatedTag {
   readonly tag: string;
   readonly digest: string;
   readonly error: string;
-  readonly clusters: readonly {
-    readonly scheduler_cluster_id: number;
-    readonly state: string;
-    readonly digest: string;
-    readonly bytes: number;
-    readonly proven_at: string | null;
-    readonly error: string;
-  }[];
+  readonly clusters: readonly (ReplicatedCopy & { readonly scheduler_cluster_id: number })[];
+  readonly target: ReplicatedCopy | null;
+}
+
+interface ReplicatedCopy {
+  readonly state: string;
+  readonly digest: string;
+  readonly bytes: number;
+  readonly proven_at: string | null;
+  readonly error: string;
 }
 
 type Query = Readonly<Record<string, string | number | undefined>>;

@@ -19,19 +19,28 @@ interface AddFlags extends ManagerFlags {
   readonly rate?: string;
   readonly concurrency?: string;
   readonly username?: string;
+  readonly target?: string;
+  readonly targetUsername?: string;
+  readonly targetOnly?: boolean;
 }
 
 export function defineReplication(parser: Parser, io: CommandIo, run: Run): void {
-  const rule = parser.command('replication').description('rules by which clusters have tags of registries');
+  const rule = parser
+    .command('replication')
+    .description('rules by which clusters, and other registries, have tags of registries and revisions of models');
   const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
   atManager(rule, 'ls', 'rules, and how far the clusters are').action((flags: ManagerFlags) =>
     run(() => listRules(flags, io)),
   );
-  atManager(rule, 'show <name>', 'tags of a rule, and what each cluster has proven').action(
+  atManager(rule, 'show <name>', 'tags of a rule, and what each cluster and the target have proven').action(
     (name: string, flags: ManagerFlags) => run(() => showRule(name, flags, io)),
   );
-  atManager(rule, 'add <name> <source>', 'a rule for registry.example/team/*; its tags are listed at once')
-    .option('--tag <pattern>', 'tags, * stands for anything; may be repeated', several)
+  atManager(
+    rule,
+    'add <name> <source>',
+    'a rule for registry.example/team/* or hf://owner/name; its tags are listed at once',
+  )
+    .option('--tag <pattern>', 'tags, or revisions of a model, * stands for anything; may be repeated', several)
     .option('--cluster <id>', 'a cluster that is to have them, all by default; may be repeated', several)
     .option('--platform <os/architecture>', 'of images, linux/amd64 by default')
     .option('--scope <scope>', 'single_seed_peer, all_seed_peers or all_peers')
@@ -39,7 +48,10 @@ export function defineReplication(parser: Parser, io: CommandIo, run: Run): void
     .option('--every <duration>', 'lists the tags so often, for example 1h')
     .option('--rate <size>', 'bytes a second to one cluster, on average, for example 100MiB')
     .option('--concurrency <1..64>', 'tags that one cluster gets at once')
-    .option('--username <name>', 'for the registry; the password is in DFCTL_REGISTRY_PASSWORD')
+    .option('--username <name>', 'for the registry; the password, or the token of a hub, is in DFCTL_REGISTRY_PASSWORD')
+    .option('--target <registry>', 'a registry to which tags are pushed: registry.example/mirror')
+    .option('--target-username <name>', 'for the target; the password is in DFCTL_TARGET_PASSWORD')
+    .option('--target-only', 'brings nothing to clusters')
     .action((name: string, source: string, flags: AddFlags) => run(() => addRule(name, source, flags, io)));
   atManager(rule, 'run <name>', 'lists the tags now, and brings what is missing')
     .option('--prove-again', 'clusters prove what they have proven before, too')
@@ -114,22 +126,33 @@ async function showRule(name: string, flags: ManagerFlags, io: CommandIo): Promi
     for (const tag of tags) io.stdout.write(`${JSON.stringify(tag)}\n`);
     return 0;
   }
-  io.stdout.write(`${rule.name}: ${rule.source}, ${rule.tags.join(' ')}, ${triggerOf(rule)}\n`);
+  const way = rule.target === '' ? rule.source : `${rule.source} to ${rule.target}`;
+  io.stdout.write(`${rule.name}: ${way}, ${rule.tags.join(' ')}, ${triggerOf(rule)}\n`);
   if (rule.error !== '') io.stdout.write(`The tags could not be listed: ${rule.error}\n`);
-  if (rule.clusters.length > 0) io.stdout.write(`\n${textTable(rule.clusters, clusterColumns)}`);
-  const rows = tags.flatMap((tag) => tag.clusters.map((cluster) => ({ tag, cluster })));
+  const places = placesOf(rule);
+  if (places.length > 0) io.stdout.write(`\n${textTable(places, placeColumns)}`);
+  const rows = tags.flatMap((tag) => [
+    ...(tag.target ? [{ tag, place: 'target', copy: tag.target }] : []),
+    ...tag.clusters.map((copy) => ({ tag, place: String(copy.scheduler_cluster_id), copy })),
+  ]);
   if (rows.length > 0) io.stdout.write(`\n${textTable(rows, tagColumns)}`);
   return 0;
 }
 
 async function addRule(name: string, source: string, flags: AddFlags, io: CommandIo): Promise<number> {
-  const { tag, cluster, platform, scope, every, rate, concurrency, username } = flags;
+  const { tag, cluster, platform, scope, every, rate, concurrency, username, target, targetUsername } = flags;
   const api = new ManagerApi(flags, io);
   const rule = await api.addReplicationRule({
     name,
     source,
     ...(tag && { tags: tag }),
     ...(cluster && { scheduler_cluster_ids: cluster.map((id) => whole(id, '--cluster')) }),
+    ...(target !== undefined && { target }),
+    ...(targetUsername !== undefined && {
+      target_username: targetUsername,
+      target_password: io.env['DFCTL_TARGET_PASSWORD'] ?? '',
+    }),
+    to_clusters: flags.targetOnly !== true,
     ...(platform !== undefined && { platform }),
     ...(scope !== undefined && { scope }),
     on_push: flags.onPush === true,
@@ -155,18 +178,26 @@ function triggerOf({ enabled, on_push: onPush, interval_seconds: seconds }: Repl
   return ways.filter(Boolean).join(', ') || 'when asked';
 }
 
-type ClusterCounts = ReplicationRule['clusters'][number];
+type Place = NonNullable<ReplicationRule['target_copies']> & { readonly place: string };
+
+/** Clusters by their numbers, and the target before them. */
+function placesOf({ clusters, target_copies: target }: ReplicationRule): Place[] {
+  return [
+    ...(target ? [{ place: 'target', ...target }] : []),
+    ...clusters.map((cluster) => ({ place: String(cluster.scheduler_cluster_id), ...cluster })),
+  ];
+}
 
 const ruleColumns: readonly Column<ReplicationRule>[] = [
   { heading: 'RULE', cell: ({ name }) => shortened(name, 20) },
   { heading: 'SOURCE', cell: ({ source }) => shortened(source, 28) },
   { heading: 'WHEN', cell: (rule) => shortened(triggerOf(rule), 18) },
   { heading: 'TAGS', cell: ({ tag_count: count }) => String(count), right: true },
-  { heading: 'PROVEN', cell: ({ clusters }) => provenText(clusters), right: true },
+  { heading: 'PROVEN', cell: (rule) => provenText(placesOf(rule)), right: true },
 ];
 
-const clusterColumns: readonly Column<ClusterCounts>[] = [
-  { heading: 'CLUSTER', cell: ({ scheduler_cluster_id: id }) => String(id), right: true },
+const placeColumns: readonly Column<Place>[] = [
+  { heading: 'CLUSTER', cell: ({ place }) => place, right: true },
   { heading: 'PROVEN', cell: ({ proven }) => String(proven), right: true },
   { heading: 'COPIED', cell: ({ copied }) => String(copied), right: true },
   { heading: 'RUNNING', cell: ({ running }) => String(running), right: true },
@@ -177,22 +208,23 @@ const clusterColumns: readonly Column<ClusterCounts>[] = [
 
 const tagColumns: readonly Column<{
   readonly tag: ReplicatedTag;
-  readonly cluster: ReplicatedTag['clusters'][number];
+  readonly place: string;
+  readonly copy: NonNullable<ReplicatedTag['target']>;
 }>[] = [
   { heading: 'TAG', cell: ({ tag }) => shortened(`${tag.repository}:${tag.tag}`, 28) },
   { heading: 'DIGEST', cell: ({ tag }) => tag.digest.slice(0, 19) },
-  { heading: 'CLUSTER', cell: ({ cluster }) => String(cluster.scheduler_cluster_id), right: true },
+  { heading: 'CLUSTER', cell: ({ place }) => place, right: true },
   {
     heading: 'STATE',
-    cell: ({ cluster: { state, error } }) => (error === '' ? state : shortened(`${state}: ${error}`, 22)),
+    cell: ({ copy: { state, error } }) => (error === '' ? state : shortened(`${state}: ${error}`, 22)),
   },
 ];
 
-/** The sum over all clusters. */
-function provenText(clusters: readonly ClusterCounts[]): string {
-  const all = clusters.reduce(
+/** Of all clusters and the target together. */
+function provenText(places: readonly Place[]): string {
+  const all = places.reduce(
     (sum, { proven, copied, running, waiting, failed }) => sum + proven + copied + running + waiting + failed,
     0,
   );
-  return `${clusters.reduce((sum, { proven }) => sum + proven, 0)} of ${all}`;
+  return `${places.reduce((sum, { proven }) => sum + proven, 0)} of ${all}`;
 }

@@ -33,7 +33,11 @@ export function headerTowards(next: URL, from: URL, header: Header): Record<stri
  * The token service named by a registry's challenge. A registry with TLS must not name one without: throws PROTOCOL,
  * also when none is named. An empty repository stands for the registry's catalogue.
  */
-export function tokenService({ parameters }: AuthChallenge, registry: URL, repository: string): URL {
+export function tokenService(
+  { parameters }: AuthChallenge,
+  registry: URL,
+  { repository, actions = 'pull' }: { readonly repository: string; readonly actions?: string },
+): URL {
   const text = parameters['realm'] ?? '';
   const realm = URL.canParse(text) ? new URL(text) : undefined;
   if (realm?.protocol !== 'https:' && !(realm?.protocol === 'http:' && registry.protocol === 'http:')) {
@@ -45,7 +49,7 @@ export function tokenService({ parameters }: AuthChallenge, registry: URL, repos
   }
   realm.username = realm.password = '';
   if (parameters['service'] !== undefined) realm.searchParams.set('service', parameters['service']);
-  realm.searchParams.set('scope', repository === '' ? 'registry:catalog:*' : `repository:${repository}:pull`);
+  realm.searchParams.set('scope', repository === '' ? 'registry:catalog:*' : `repository:${repository}:${actions}`);
   return realm;
 }
 

@@ -89,6 +89,15 @@ export function parseRepositoryPattern(text: string): RepositoryPattern | undefi
   return { registry: scheme === undefined ? registryOrigin(host) : `${scheme}://${host}`, name };
 }
 
+/** `registry.example/mirror`, a place below which repositories keep their names; `name` is empty for all of a registry. */
+export function parseRegistryPlace(text: string): RepositoryPattern | undefined {
+  const [, scheme, host = '', name = ''] = /^(?:(https?):\/\/)?([^/]+)(?:\/([^*]*[^*/]))?\/?$/.exec(text) ?? [];
+  if (!registryHost.test(host) || !(/[.:]/.test(host) || host === 'localhost')) return undefined;
+  if (name !== '' && !isRepositoryName(name)) return undefined;
+  const known = host === 'docker.io' ? dockerHub : host;
+  return { registry: scheme === undefined ? registryOrigin(known) : `${scheme}://${known}`, name };
+}
+
 export function manifestUrl({ registry, name, reference }: ManifestReference): string {
   return `${registry}/v2/${name}/manifests/${reference}`;
 }

@@ -62,7 +62,7 @@ function repositoryOf({ pathname }: URL): string | undefined {
 function realmOf(challenge: string, url: URL): URL | undefined {
   const bearer = parseAuthChallenges(challenge).find(({ scheme }) => scheme === 'bearer');
   try {
-    return bearer && tokenService(bearer, url, repositoryOf(url) ?? '');
+    return bearer && tokenService(bearer, url, { repository: repositoryOf(url) ?? '' });
   } catch {
     return undefined; // in that case nothing is given anonymously
   }

@@ -94,8 +94,8 @@ export class OrasSource implements Source {
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (!bearer) return challenges.some(({ scheme }) => scheme === 'basic') ? login : undefined;
     const registry = new URL(base);
-    const url = tokenService(bearer, registry, repository);
-    // A token is valid for the registry alone.
+    const url = tokenService(bearer, registry, { repository });
+    // What was given as a token is one for the registry alone.
     const shown = login !== undefined && login.startsWith('Basic ') && mayLogIn(url, registry);
     const answer = await this.#http.text(
       { ...request, url: url.href, header: shown ? { authorization: login } : {} },

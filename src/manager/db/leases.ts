@@ -28,6 +28,12 @@ export async function acquireLease(database: Database, name: string, owner: stri
   }
 }
 
+/** When the lease is free at the latest, by the clock of the database; now where nobody holds it. */
+export async function leaseFreeAtMs(database: Database, name: string): Promise<number> {
+  const lease = await database.db.selectFrom('lease').select('expires_at').where('name', '=', name).executeTakeFirst();
+  return lease?.expires_at ?? database.nowMs();
+}
+
 export async function releaseLease(database: Database, name: string, owner: string): Promise<void> {
   await database.db.deleteFrom('lease').where('name', '=', name).where('owner', '=', owner).execute();
 }

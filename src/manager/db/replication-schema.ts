@@ -17,6 +17,11 @@ export interface ReplicationRuleTable extends Row {
   tags: string;
   /** JSON: all clusters when empty. */
   cluster_ids: string;
+  /** 0 for a rule that pushes to its target alone. */
+  to_clusters: Flag;
+  /** A registry, and a place in it; empty for none. */
+  target: string;
+  sealed_target_login: string;
   platform: string;
   scope: string;
   on_push: Flag;
@@ -54,6 +59,7 @@ export interface ReplicationTagTable extends Row {
 export interface ReplicationCopyTable extends Row {
   rule_id: number;
   tag_id: number;
+  /** 0 for the target. */
   cluster_id: number;
   /** What the cluster has proven last. */
   digest: string;

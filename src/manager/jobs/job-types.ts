@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
 import { isManifestUrl, manifestUrlOfImage } from '../../core/oci/reference.ts';
+import { parseHubUrl } from '../../rpc/registry/model-hub.ts';
 
 export const preheatScopes = ['single_seed_peer', 'all_seed_peers', 'all_peers'] as const;
 export type PreheatScope = (typeof preheatScopes)[number];
@@ -57,7 +58,14 @@ const noManifest = {
     'names no image, as nginx:1.27 does, and is not the URL of a manifest: https://<registry>/v2/<name>/manifests/<tag>',
 };
 
-/** Expands an image name as container engines accept it; anything else is unchanged. */
+const noModel = { path: ['url'], error: 'names no repository of a model hub, as hf://owner/name@main does' };
+
+function isModel(text: string): boolean {
+  const { repository } = parseHubUrl(text) ?? {};
+  return repository !== undefined && !repository.name.includes('*');
+}
+
+/** An image by the name that engines take; anything else is left as it is. */
 function withManifestUrl(args: unknown): unknown {
   const { url: named } = (args ?? {}) as { url?: unknown };
   if (typeof named !== 'string' || named.includes('://')) return args;
@@ -66,7 +74,7 @@ function withManifestUrl(args: unknown): unknown {
 
 const preheatFields = z
   .object({
-    type: z.enum(['image', 'file']),
+    type: z.enum(['image', 'file', 'model']),
     url: emptyIsAbsent(url),
     urls: z
       .array(url)
@@ -92,7 +100,8 @@ const preheatFields = z
     hdfs: storageKeys.nullish(),
   })
   .refine((args) => args.url !== undefined || (args.type === 'file' && args.urls.length > 0), 'a URL is needed')
-  .refine((args) => args.type !== 'image' || isManifestUrl(args.url ?? ''), noManifest);
+  .refine((args) => args.type !== 'image' || isManifestUrl(args.url ?? ''), noManifest)
+  .refine((args) => args.type !== 'model' || isModel(args.url ?? ''), noModel);
 
 export const preheatArgs = z.preprocess(
   (args) => ((args as { type?: unknown } | null)?.type === 'image' ? withManifestUrl(args) : args),

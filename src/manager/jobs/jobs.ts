@@ -49,7 +49,7 @@ export interface Jobs {
 
 export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
   const { config, database, changes, topology, channels, metrics, owner, logger } = parts;
-  const { tls, registryTimeout, outboundProxy, allowCIDRs, denyCIDRs, insecureHosts } = config.job.preheat;
+  const { tls, registryTimeout, outboundProxy, allowCIDRs, denyCIDRs, insecureHosts, hubEndpoint } = config.job.preheat;
   if (tls.insecureSkipVerify)
     logger.warn('job.preheat.tls.insecureSkipVerify is on: certificates of registries are not verified');
   const store = new JobStore(database, changes, parts.sealer);
@@ -66,7 +66,7 @@ export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
         tls.insecureSkipVerify || insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
     }),
   );
-  const preheatParts: PreheatParts = { hosts, daemons: new DaemonClient(channels), registry };
+  const preheatParts: PreheatParts = { hosts, daemons: new DaemonClient(channels), registry, hubEndpoint };
   const syncPeers: SyncPeersParts = { database, changes, hosts, logger };
   const collect: CollectParts = { database, store };
   const runner = owned.add(

@@ -5,7 +5,7 @@ import type { Node } from '../nodes/node.ts';
 import type { PreheatArgs } from './job-types.ts';
 import type { NewTask } from './job-tasks.ts';
 import { runAll } from './pool.ts';
-import { fileContent, identify, imageItems, plan, withBlobNames, type Item, type PreheatParts } from './preheat.ts';
+import { findItems, identify, plan, withBlobNames, type Item, type PreheatParts } from './preheat.ts';
 
 export interface EstimateParts {
   readonly preheat: PreheatParts;
@@ -38,7 +38,7 @@ export async function estimatePreheat(
   target: { readonly clusterIds: readonly number[]; readonly signal: AbortSignal },
 ): Promise<PreheatEstimate> {
   const args = await withBlobNames(preheat.hosts, given, target);
-  const { items } = args.type === 'image' ? await imageItems(preheat.registry, args, target.signal) : fileContent(args);
+  const items = await findItems(preheat, args, target.signal);
   const [tasks, live] = await Promise.all([plan(preheat.hosts, args, items, target), liveTasks()]);
   const lengths = await lengthsOf(preheat, args, items, { live, signal: target.signal });
   const byHost = Map.groupBy(tasks, ({ host }) => `${host.clusterId} ${host.id}`);
@@ -78,8 +78,8 @@ async function lengthsOf(
     concurrentEstimates,
     async (index) => {
       const { url = '' } = items[index] ?? {};
-      if (lengths[index] !== undefined || args.type === 'image' || !/^https?:/i.test(url)) return;
-      // An origin that does not answer now may answer the nodes.
+      if (lengths[index] !== undefined || args.type !== 'file' || !/^https?:/i.test(url)) return;
+      // An origin that does not answer now may do so for the nodes.
       lengths[index] = await registry.contentLength(url, args.headers, signal).catch(() => undefined);
     },
     signal,

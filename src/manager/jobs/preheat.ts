@@ -6,7 +6,14 @@ import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { taskId } from '../../core/ids.ts';
 import { redact } from '../../core/redact.ts';
 import type { Download } from '../../../gen/common/v2/common.ts';
-import { concurrentPeers, concurrentTasks, jobTimeoutMs, maxJobTasks, maxTaskAttempts } from '../limits.ts';
+import {
+  concurrentPeers,
+  concurrentTasks,
+  jobTimeoutMs,
+  maxJobTasks,
+  maxNamedByGit,
+  maxTaskAttempts,
+} from '../limits.ts';
 import type { ClusterHosts } from './cluster-hosts.ts';
 import type { DaemonClient } from './daemon-client.ts';
 import type { JobContext, JobExecutor, JobOutcome } from './executor.ts';
@@ -15,6 +22,7 @@ import { hostColumns, hostOf, TaskProgressWriter, type JobTask, type NewTask } f
 import { defaultPlatform, identityOf, preheatArgs, type PreheatArgs } from './job-types.ts';
 import { runAll } from './pool.ts';
 import { acceptManifests, findImage, type ImagePart } from '../../rpc/registry/image.ts';
+import { ModelHub, parseHubUrl } from '../../rpc/registry/model-hub.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
 import { preheatResult } from './results.ts';
 
@@ -22,10 +30,14 @@ export interface PreheatParts {
   readonly hosts: ClusterHosts;
   readonly daemons: DaemonClient;
   readonly registry: RegistryClient;
+  /** What `hf://` stands for. */
+  readonly hubEndpoint: string;
 }
 
 export interface Item extends ImagePart {
   readonly manifest?: boolean;
+  /** By which nodes know it, whatever its URL: as the door for clients of a hub names its files. */
+  readonly contentName?: string | undefined;
 }
 
 /** The items to fetch, and a function that returns fresh headers for them. */
@@ -41,7 +53,7 @@ export function preheat(parts: PreheatParts): JobExecutor {
     const given = preheatArgs.parse(context.args);
     const args = await withBlobNames(parts.hosts, given, target);
     if (args !== given) await context.amend({ blobs_by_url: args.blobs_by_url });
-    const content = args.type === 'image' ? await imageContent(parts.registry, args, context) : fileContent(args);
+    const content = await contentOf(parts, args, context);
     let tasks = await context.tasks.list(context.job.id);
     if (tasks.length === 0) {
       await context.tasks.create(job.id, await plan(parts.hosts, args, content.items, target));
@@ -63,6 +75,55 @@ export async function withBlobNames(hosts: ClusterHosts, args: PreheatArgs, targ
   return { ...args, blobs_by_url: await hosts.blobsByUrl(target.clusterIds, target.signal) };
 }
 
+/** What was looked up before stays the same, even if the tag or the branch has moved since. */
+async function contentOf(parts: PreheatParts, args: PreheatArgs, context: JobContext): Promise<Content> {
+  switch (args.type) {
+    case 'image':
+      return imageContent(parts.registry, args, context);
+    case 'model': {
+      const known = context.args['items'] as Item[] | undefined;
+      if (known) return { items: known, header: () => Promise.resolve(hubOf(parts, args).header) };
+      const { commit, ...content } = await modelContent(parts, args, context.signal);
+      await context.amend({ items: content.items, commit });
+      return content;
+    }
+    case 'file':
+      return fileContent(args);
+  }
+}
+
+/** What it consists of now, whichever kind it is. Throws as the registry or the hub answers. */
+export async function findItems(parts: PreheatParts, args: PreheatArgs, signal: AbortSignal): Promise<readonly Item[]> {
+  if (args.type === 'image') return (await imageItems(parts.registry, args, signal)).items;
+  return (args.type === 'model' ? await modelContent(parts, args, signal) : fileContent(args)).items;
+}
+
+/** Its files, by the names under which clients of the hub get them from nodes. Throws NOT_FOUND when there is no such revision. */
+async function modelContent(
+  parts: PreheatParts,
+  args: PreheatArgs,
+  signal: AbortSignal,
+): Promise<Content & { readonly commit: string }> {
+  const { repository, revision = 'main' } = parseHubUrl(args.url ?? '') ?? {};
+  const hub = hubOf(parts, args);
+  const commit = repository && (await hub.commit(repository, revision, signal));
+  if (!repository || commit === undefined) throw new DragonflyError('NOT_FOUND', `the hub has no ${args.url ?? ''}`);
+  const files = await hub.files(repository, commit, signal);
+  const items = files.flatMap(({ path, sizeBytes, sha256, blobId }): Item[] => {
+    if (sizeBytes === 0) return []; // there is nothing to fetch
+    const url = hub.fileUrl(repository, commit, path);
+    if (sha256 !== undefined)
+      return [{ url, sizeBytes, digest: `sha256:${sha256}`, contentName: `dragonfly:sha256:${sha256}` }];
+    return [{ url, sizeBytes, contentName: sizeBytes > maxNamedByGit ? undefined : `dragonfly:git-blob:${blobId}` }];
+  });
+  if (items.length === 0) throw new DragonflyError('NOT_FOUND', `${args.url ?? ''} holds no files`);
+  return { items, commit, header: () => Promise.resolve(hub.header) };
+}
+
+function hubOf({ registry, hubEndpoint }: PreheatParts, { password }: PreheatArgs): ModelHub {
+  return new ModelHub(registry, { endpoint: hubEndpoint, token: password });
+}
+
 /**
  * Manifests and blobs of the image: with its manifests, nodes can pull it while the registry is unreachable. An image
  * that was resolved before stays the same even if its tag has moved since.
@@ -74,14 +135,14 @@ async function imageContent(registry: RegistryClient, args: PreheatArgs, context
   return { ...found, items: known ?? found.items };
 }
 
-/** The current parts of the image. */
-export async function imageItems(registry: RegistryClient, args: PreheatArgs, signal: AbortSignal): Promise<Content> {
+/** What the image is made of now. */
+async function imageItems(registry: RegistryClient, args: PreheatArgs, signal: AbortSignal): Promise<Content> {
   const request = { ...args, url: args.url ?? '', platform: args.platform ?? defaultPlatform };
   const { manifests, blobs, freshHeader } = await findImage(registry, request, signal);
   return { items: [...manifests.map((manifest) => ({ ...manifest, manifest: true })), ...blobs], header: freshHeader };
 }
 
-export function fileContent({ url, urls, headers }: PreheatArgs): Content {
+function fileContent({ url, urls, headers }: PreheatArgs): Content {
   const all = new Set([...urls, ...(url === undefined ? [] : [url])]);
   return { items: [...all].map((item) => ({ url: item })), header: () => Promise.resolve(headers) };
 }
@@ -237,7 +298,8 @@ async function standIn(
 
 /** The task id by which nodes know the item. */
 export function identify(args: PreheatArgs, item: Item): string {
-  return taskId({ url: item.url, ...itemIdentity(args, item), blobDigestAsId: namesByDigest(args) });
+  const { url, contentName: contentForCalculatingTaskId } = item;
+  return taskId({ url, ...itemIdentity(args, item), blobDigestAsId: namesByDigest(args), contentForCalculatingTaskId });
 }
 
 function namesByDigest({ type, blobs_by_url: byUrl }: PreheatArgs): boolean {
@@ -252,11 +314,12 @@ function itemIdentity(args: PreheatArgs, { manifest = false }: Item): ReturnType
 
 function toDownload(args: PreheatArgs, item: Item, header: Record<string, string>): Partial<Download> {
   const { tag, application, pieceLengthBytes, filteredQueryParams } = itemIdentity(args, item);
-  const { url, digest } = item;
+  const { url, digest, contentName } = item;
   const seconds = Math.ceil((args.timeout ?? jobTimeoutMs * 1e6) / 1e9);
   return {
     url,
     ...(digest === undefined ? {} : { digest }),
+    ...(contentName !== undefined && { contentForCalculatingTaskId: contentName }),
     ...(tag === undefined ? {} : { tag }),
     ...(application === undefined ? {} : { application }),
     ...(pieceLengthBytes === undefined ? {} : { pieceLength: pieceLengthBytes }),

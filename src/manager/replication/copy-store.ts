@@ -5,7 +5,7 @@ import { isUniqueViolation, type Db } from '../db/engine.ts';
 import type { ReplicationCopyTable, ReplicationTagTable } from '../db/replication-schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
 import { maxReplicatedTags, replicationCopiesPerCluster, replicationLooksPerStep } from '../limits.ts';
-import type { NamedTag } from './registry-tags.ts';
+import type { NamedTag } from './tag-source.ts';
 
 export type TagRow = Selectable<ReplicationTagTable>;
 export type CopyRow = Selectable<ReplicationCopyTable>;
@@ -198,20 +198,63 @@ export class CopyStore {
     return this.#database.db.selectFrom('replication_tag').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
-  /** False when another replica has begun it. */
-  async begin(id: number): Promise<boolean> {
+  /** As it runs now; undefined when somebody else has begun it, and when the rule has got another source or target meanwhile. */
+  async begin(
+    copy: CopyRow,
+    { source, target }: { readonly source: string; readonly target: string },
+  ): Promise<CopyRow | undefined> {
     const now = await this.#database.nowMs();
+    const begun = { state: 'running', job_id: 0, started_at: now, updated_at: now };
     const { numUpdatedRows } = await this.#database.db
       .updateTable('replication_copy')
-      .set({ state: 'running', job_id: 0, started_at: now, updated_at: now })
-      .where('id', '=', id)
+      .set(begun)
+      .where('id', '=', copy.id)
       .where('state', '=', 'waiting')
+      .where((e) =>
+        e.exists(
+          e
+            .selectFrom('replication_rule')
+            .select('id')
+            .where('id', '=', copy.rule_id)
+            .where('source', '=', source)
+            .where('target', '=', target),
+        ),
+      )
       .executeTakeFirst();
-    return numUpdatedRows > 0n;
+    return numUpdatedRows > 0n ? { ...copy, ...begun } : undefined;
   }
 
   async update(id: number, values: Partial<Omit<CopyRow, 'id'>>): Promise<void> {
     await this.#database.db.updateTable('replication_copy').set(values).where('id', '=', id).execute();
+  }
+
+  /** Unless it does not run any more, or runs anew. */
+  async end(copy: CopyRow, values: Partial<Omit<CopyRow, 'id'>>): Promise<void> {
+    await this.#database.db
+      .updateTable('replication_copy')
+      .set(values)
+      .where('id', '=', copy.id)
+      .where('state', '=', 'running')
+      .where('started_at', '=', copy.started_at)
+      .execute();
+  }
+
+  /** The first moment at which a tag, or a copy of each cluster, has rested. */
+  async rests(ruleId: number): Promise<{ tagsAtMs: number | undefined; copies: ReadonlyMap<number, number> }> {
+    const { db } = this.#database;
+    const tag = await db
+      .selectFrom('replication_tag')
+      .select((e) => e.fn.min('retry_at').as('at'))
+      .where('rule_id', '=', ruleId)
+      .where('state', '=', 'look')
+      .executeTakeFirst();
+    const copies = await this.#copies(ruleId)
+      .select((e) => ['cluster_id', e.fn.min('retry_at').as('at')])
+      .where('state', '=', 'waiting')
+      .groupBy('cluster_id')
+      .execute();
+    const tagsAtMs = tag?.at === null || tag?.at === undefined ? undefined : Number(tag.at);
+    return { tagsAtMs, copies: new Map(copies.map(({ cluster_id: id, at }) => [id, Number(at)])) };
   }
 
   #copies(ruleId: number) {

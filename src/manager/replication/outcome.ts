@@ -21,16 +21,18 @@ export async function outcomeOf(
   { job_id: id }: { readonly job_id: number },
   { jobs, jobTasks }: { readonly jobs: JobStore; readonly jobTasks: JobTasks },
 ): Promise<CopyOutcome | undefined> {
-  if (id === 0) return { ...nothing, error: 'the manager stopped before it began' };
+  if (id === 0) return { ...nothing, error: 'the manager stopped while it was at it' };
   const job = await find(jobs, id);
   if (!job) return { ...nothing, error: `its job ${id} was deleted` };
   if (job.state === 'PENDING') return undefined;
   const tasks = await jobTasks.list(id);
   const bytes = tasks.reduce((sum, task) => sum + task.completed_length, 0);
   if (job.state !== 'SUCCESS') return { ...nothing, bytes, error: errorOf(job) };
-  const items = (jobs.args(job)['items'] ?? []) as readonly Item[];
-  const digest = items.find((item) => item.manifest === true && item.digest !== undefined)?.digest;
-  if (digest === undefined) return { ...nothing, bytes, error: 'the registry named no digest' };
+  const args = jobs.args(job);
+  const items = (args['items'] ?? []) as readonly Item[];
+  const commit = args['commit'] as string | undefined;
+  const digest = commit ?? items.find((item) => item.manifest === true && item.digest !== undefined)?.digest;
+  if (digest === undefined) return { ...nothing, bytes, error: 'the source named no digest' };
   return { digest, bytes, proven: tasks.every((task) => task.verified === 1) };
 }
 

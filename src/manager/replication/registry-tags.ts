@@ -1,34 +1,20 @@
-/** Reads from a registry what a rule names: repositories, tags, and the image that a tag currently names. */
-import { createHash } from 'node:crypto';
+/** What a registry has of what a rule names: repositories, tags, and which image a tag is now. */
 import { DragonflyError } from '../../core/errors.ts';
 import { isRepositoryName, isTagName, manifestUrl, type RepositoryPattern } from '../../core/oci/reference.ts';
-import { acceptManifests } from '../../rpc/registry/image.ts';
-import { statusError, type RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
+import type { RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
 import { RegistryCredential, type Login } from '../../rpc/registry/registry-credential.ts';
 import { maxListPages, maxReplicatedTags, replicationPageRows } from '../limits.ts';
 import { matchesGlob } from './glob.ts';
+import { requireStatus } from './registry-pause.ts';
+import { RegistryRepository } from './registry-repository.ts';
+import type { NamedTag, TagSource } from './tag-source.ts';
 
-export interface NamedTag {
-  readonly repository: string;
-  readonly tag: string;
-}
-
-/** A registry has asked not to be called for a while. */
-export class RegistryPause extends DragonflyError {
-  readonly retryAfterMs: number;
-
-  constructor(host: string, status: number, retryAfterMs: number) {
-    const seconds = Math.ceil(retryAfterMs / 1000);
-    super('RESOURCE_EXHAUSTED', `${host} answered ${status} and wants to be asked again in ${seconds} s`);
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
-export class RegistryTags {
+export class RegistryTags implements TagSource {
   readonly #registry: RegistryClient;
   readonly #source: RepositoryPattern;
   readonly #login: Login | undefined;
+  readonly #opened = new Map<string, RegistryRepository>();
   readonly #credentials = new Map<string, RegistryCredential>();
 
   constructor(registry: RegistryClient, source: RepositoryPattern, login: Login | undefined) {
@@ -37,7 +23,6 @@ export class RegistryTags {
     this.#login = login;
   }
 
-  /** The tags that match one of the patterns. Throws RESOURCE_EXHAUSTED, SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL. */
   async list(patterns: readonly string[], signal: AbortSignal): Promise<NamedTag[]> {
     const found: NamedTag[] = [];
     for (const repository of await this.#repositories(signal)) {
@@ -53,18 +38,22 @@ export class RegistryTags {
     return found;
   }
 
-  /** The digest of the tag's manifest; undefined when the registry has no such tag. */
-  async digest({ repository, tag }: NamedTag, signal: AbortSignal): Promise<string | undefined> {
-    const url = manifestUrl({ registry: this.#source.registry, name: repository, reference: tag });
-    const header = { accept: acceptManifests };
-    const credential = this.#credential(repository);
-    const head = await this.#registry.headAuthorized(url, header, credential, signal);
-    if (head.status === 404) return undefined;
-    const named = requireOk(url, head).header('docker-content-digest');
-    // With a digest algorithm other than the one a preheat uses, the tag would look like a new image each time.
-    if (named !== undefined && /^sha256:[0-9a-f]{64}$/.test(named)) return named;
-    const { body } = requireOk(url, await this.#registry.getAuthorized(url, header, credential, signal));
-    return `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  digest({ repository, tag }: NamedTag, signal: AbortSignal): Promise<string | undefined> {
+    return this.repository(repository).digest(tag, signal);
+  }
+
+  /** By the tag, so that it is found by tag and by digest. */
+  preheat({ repository: name, tag: reference }: NamedTag): Record<string, unknown> {
+    return { type: 'image', url: manifestUrl({ registry: this.#source.registry, name, reference }) };
+  }
+
+  repository(name: string): RegistryRepository {
+    const known = this.#opened.get(name);
+    if (known) return known;
+    const place = { registry: this.#source.registry, name };
+    const made = new RegistryRepository(this.#registry, place, { login: this.#login });
+    this.#opened.set(name, made);
+    return made;
   }
 
   async #repositories(signal: AbortSignal): Promise<string[]> {
@@ -91,7 +80,7 @@ export class RegistryTags {
       // A repository in the catalogue may have lost its tags. For a repository that the rule names, and in the middle of a list,
       // that is an error.
       if (answer.status === 404 && member === 'tags' && page === 0 && this.#source.name.includes('*')) return;
-      yield* entriesOf(requireOk(url.href, answer), member);
+      yield* entriesOf(requireStatus(url.href, answer, 200), member);
       url = nextPage(url, answer);
     }
   }
@@ -104,20 +93,6 @@ export class RegistryTags {
     this.#credentials.set(repository, made);
     return made;
   }
-}
-
-function requireOk(url: string, answer: RegistryAnswer): RegistryAnswer {
-  const after = answer.header('retry-after');
-  if (answer.status === 429 || (answer.status === 503 && after !== undefined))
-    throw new RegistryPause(new URL(url).host, answer.status, retryAfterMs(after, Date.now()));
-  if (answer.status !== 200) throw statusError(url, answer);
-  return answer;
-}
-
-/** Given as seconds or as a date; a minute when absent. */
-function retryAfterMs(text: string | undefined, nowMs: number): number {
-  const seconds = /^\d{1,6}$/.test(text ?? '') ? Number(text) : (Date.parse(text ?? '') - nowMs) / 1000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 1), 86_400) * 1000 : 60_000;
 }
 
 function entriesOf({ body }: RegistryAnswer, member: string): string[] {

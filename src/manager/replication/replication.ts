@@ -1,6 +1,5 @@
 /** Opens all parts of replication together. */
 import { DragonflyError } from '../../core/errors.ts';
-import { parseRepositoryPattern } from '../../core/oci/reference.ts';
 import type { Owned } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import type { Sealer } from '../access/sealer.ts';
@@ -11,9 +10,10 @@ import type { Jobs } from '../jobs/jobs.ts';
 import { maxReplicatedTags } from '../limits.ts';
 import { CopyStore } from './copy-store.ts';
 import { matchesGlob } from './glob.ts';
-import type { NamedTag } from './registry-tags.ts';
+import type { NamedTag } from './tag-source.ts';
 import { Replicator } from './replicator.ts';
-import { RuleStore, tagPatternsOf, type RuleRow } from './rule-store.ts';
+import { parseRuleSource, requireTarget } from './rule-source.ts';
+import { RuleStore, tagPatternsOf, type RuleRow, type RuleWish } from './rule-store.ts';
 
 export interface ReplicationParts {
   readonly database: Database;
@@ -21,6 +21,8 @@ export interface ReplicationParts {
   readonly topology: Topology;
   readonly sealer: Sealer;
   readonly jobs: Jobs;
+  /** Hosts to which tags may be pushed without TLS. */
+  readonly insecureHosts: readonly string[];
   readonly owner: string;
   readonly logger: Logger;
 }
@@ -30,10 +32,12 @@ export class Replication {
   readonly copies: CopyStore;
   readonly replicator: Replicator;
   readonly #changes: ChangeFeed;
+  readonly #insecureHosts: readonly string[];
 
   constructor(parts: ReplicationParts, owned: Owned) {
     const { database, changes, topology, sealer, jobs, owner, logger } = parts;
     this.#changes = changes;
+    this.#insecureHosts = parts.insecureHosts;
     this.rules = new RuleStore(database, changes, sealer);
     this.copies = new CopyStore(database);
     this.replicator = owned.add(
@@ -45,6 +49,7 @@ export class Replication {
         owner,
         logger,
         registry: jobs.preheat.registry,
+        hubEndpoint: jobs.preheat.hubEndpoint,
         rules: this.rules,
         copies: this.copies,
         jobs: jobs.service.store,
@@ -53,7 +58,20 @@ export class Replication {
     );
   }
 
-  /** Throws UNAUTHENTICATED, whether the rule or the secret is wrong. */
+  /** Throws INVALID_ARGUMENT for a rule that could do nothing, or must not do what it says. @param old what is not wished stays */
+  check(wish: RuleWish, old?: RuleRow): void {
+    const source = wish.source ?? old?.source ?? '';
+    const target = wish.target ?? old?.target ?? '';
+    requireTarget({ source, target }, this.#insecureHosts);
+    if (target === '' && !(wish.toClusters ?? old?.to_clusters !== 0))
+      throw new DragonflyError('INVALID_ARGUMENT', 'a rule needs clusters, a target, or both');
+    if (parseRuleSource(source)?.kind === 'hub' && (wish.onPush ?? old?.on_push === 1))
+      throw new DragonflyError('INVALID_ARGUMENT', 'notifications are those of a registry', {
+        hint: 'Give a rule for models an interval.',
+      });
+  }
+
+  /** Throws UNAUTHENTICATED, whatever of rule and secret is wrong. */
   async verify(ruleId: number, secret: string): Promise<void> {
     const rule = Number.isSafeInteger(ruleId) ? await this.rules.get(ruleId).catch(() => undefined) : undefined;
     if (rule && this.rules.isSecret(rule, secret)) return;
@@ -76,6 +94,7 @@ export class Replication {
 }
 
 function covers(rule: RuleRow, { repository, tag }: NamedTag): boolean {
-  const { name = '' } = parseRepositoryPattern(rule.source) ?? {};
+  const source = parseRuleSource(rule.source);
+  const name = source?.kind === 'registry' ? source.pattern.name : '';
   return matchesGlob(name, repository) && tagPatternsOf(rule).some((pattern) => matchesGlob(pattern, tag));
 }

@@ -1,33 +1,45 @@
 /**
  * Carries rules of replication out. Everything it knows is in the database: which tags a rule covers, what their source calls
  * them, what each cluster has proven. A step compares these and begins what is missing, each as an ordinary preheat; so it does not
- * matter who takes the next step, nor when. One replica does, and after a restart it goes on where the last one was.
+ * matter who takes the next step, nor when. One replica does, and after a restart it goes on where the last one was. A step is taken
+ * when something has changed, and when a rest or an interval is over; only tags for another registry are carried by this process itself.
  */
 import { toDragonflyError } from '../../core/errors.ts';
-import { manifestUrl, parseRepositoryPattern, type RepositoryPattern } from '../../core/oci/reference.ts';
 import type { Closable } from '../../core/process/lifecycle.ts';
 import type { Logger } from '../../core/process/logger.ts';
+import { ModelHub } from '../../rpc/registry/model-hub.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
 import type { Topology } from '../clusters/topology.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
-import { acquireLease, releaseLease } from '../db/leases.ts';
+import { acquireLease, leaseFreeAtMs, releaseLease } from '../db/leases.ts';
 import { preheatArgs } from '../jobs/job-types.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { runAll } from '../jobs/pool.ts';
 import type { JobTasks } from '../jobs/job-tasks.ts';
-import { replicationLeaseMs, replicationLooksAtOnce, replicationTickMs } from '../limits.ts';
+import {
+  firstReplicationRetryMs,
+  longestReplicationRestMs,
+  replicationLeaseMs,
+  replicationLooksAtOnce,
+} from '../limits.ts';
 import type { CopyRow, CopyStore, TagRow } from './copy-store.ts';
-import { outcomeOf } from './outcome.ts';
-import { RegistryPause, RegistryTags } from './registry-tags.ts';
-import { clusterIdsOf, tagPatternsOf, type RuleRow, type RuleStore } from './rule-store.ts';
-import { copiesToStart, isListDue, restMs } from './schedule.ts';
+import { HubTags } from './hub-tags.ts';
+import { outcomeOf, type CopyOutcome } from './outcome.ts';
+import { Pushes } from './pushes.ts';
+import { RegistryPause } from './registry-pause.ts';
+import { RegistryTags } from './registry-tags.ts';
+import { parseRuleSource } from './rule-source.ts';
+import { clusterIdsOf, tagPatternsOf, targetId, type RuleRow, type RuleStore } from './rule-store.ts';
+import { copiesToStart, isListDue, nextLookMs, restMs } from './schedule.ts';
+import type { TagSource } from './tag-source.ts';
 
 export interface ReplicatorParts {
   readonly database: Database;
   readonly changes: ChangeFeed;
   readonly topology: Topology;
   readonly registry: RegistryClient;
+  readonly hubEndpoint: string;
   readonly rules: RuleStore;
   readonly copies: CopyStore;
   readonly jobs: JobStore;
@@ -38,6 +50,8 @@ export interface ReplicatorParts {
 }
 
 const leaseName = 'replication';
+/** What is due now is a matter of events: a clock that disagrees with the database's makes no loop. */
+const shortestRestMs = 200;
 
 export class Replicator implements Closable {
   readonly #parts: ReplicatorParts;
@@ -47,34 +61,40 @@ export class Replicator implements Closable {
   readonly #stepping = new Map<number, Promise<void>>();
   /** Rules that need another step as soon as the running one has ended. */
   readonly #again = new Set<number>();
+  readonly #pushes: Pushes;
+  #started = false;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer ends. */
+  #wakeAtMs = Infinity;
   #ticking: Promise<void> | undefined;
   #tickAgain = false;
 
   constructor(parts: ReplicatorParts) {
     this.#parts = parts;
+    const { registry, rules } = parts;
+    this.#pushes = new Pushes({ registry, rules, onEnd: (...end) => this.#pushed(...end) });
     this.#unsubscribe = parts.changes.subscribe(({ topic }) => {
       if (topic === 'replication' || topic === 'job') this.#tick();
     });
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#tick(), replicationTickMs);
-    this.#timer.unref();
+    this.#started = true;
     this.#tick();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe();
-    clearInterval(this.#timer);
     this.#stop.abort();
+    clearTimeout(this.#timer);
     await this.#ticking;
     await Promise.all(this.#stepping.values());
+    await this.#pushes.stop();
     await releaseLease(this.#parts.database, leaseName, this.#parts.owner);
   }
 
   #tick(): void {
-    if (this.#timer === undefined || this.#stop.signal.aborted) return;
+    if (!this.#started || this.#stop.signal.aborted) return;
     this.#tickAgain = true;
     this.#ticking ??= this.#tickAll().finally(() => (this.#ticking = undefined));
   }
@@ -84,14 +104,22 @@ export class Replicator implements Closable {
     try {
       while (this.#tickAgain && !this.#stop.signal.aborted) {
         this.#tickAgain = false;
-        if (!(await acquireLease(database, leaseName, owner, replicationLeaseMs))) return;
-        for (const rule of await rules.all()) {
+        this.#sleep();
+        const isOurs = await acquireLease(database, leaseName, owner, replicationLeaseMs);
+        const all = await rules.all();
+        this.#pushes.keepRules(new Set(all.map(({ id }) => id)));
+        for (const rule of all) {
+          if (!isOurs) {
+            await this.#plan(rule, await leaseFreeAtMs(database, leaseName));
+            continue;
+          }
           if (this.#stepping.has(rule.id)) this.#again.add(rule.id);
           else this.#stepping.set(rule.id, this.#stepRepeatedly(rule));
         }
       }
     } catch (error) {
       logger.warn({ error: toDragonflyError(error).message }, 'replication stands still');
+      this.#wakeIn(firstReplicationRetryMs);
     }
   }
 
@@ -102,39 +130,71 @@ export class Replicator implements Closable {
     try {
       for (let rule: RuleRow | undefined = first; rule; rule = await rules.find(id)) {
         await this.#step(rule);
-        if (!this.#again.delete(id) || this.#stop.signal.aborted) return;
-        if (!(await acquireLease(database, leaseName, owner, replicationLeaseMs))) return;
+        if (this.#stop.signal.aborted) return;
+        if (!this.#again.has(id)) await this.#plan(rule);
+        if (!this.#again.delete(id)) return;
+        if (!(await acquireLease(database, leaseName, owner, replicationLeaseMs))) return this.#tick();
       }
     } catch (error) {
+      if (this.#stop.signal.aborted) return;
       logger.warn({ rule: first.name, error: toDragonflyError(error).message }, 'a step of a replication failed');
+      this.#wakeIn(firstReplicationRetryMs);
     } finally {
       this.#again.delete(id);
       this.#stepping.delete(id);
     }
   }
 
-  async #step(rule: RuleRow): Promise<void> {
-    const { database, logger } = this.#parts;
-    try {
-      await this.#collect(rule);
-      if (rule.enabled === 0) return;
-      const source = parseRepositoryPattern(rule.source);
-      if (!source) return;
-      if (isListDue(rule, await database.nowMs())) await this.#list(rule, source);
-      await this.#look(rule, source);
-      await this.#begin(rule, source);
-    } catch (error) {
-      if (this.#stop.signal.aborted) return;
-      logger.warn({ rule: rule.name, error: toDragonflyError(error).message }, 'a step of a replication failed');
-    }
+  /** Looks at the rule again when the next of its rests is over, and not before `notBeforeMs` of the database's clock. */
+  async #plan({ id }: RuleRow, notBeforeMs = 0): Promise<void> {
+    const { database, rules, copies } = this.#parts;
+    const rule = await rules.find(id);
+    if (!rule) return;
+    const [rests, running] = await Promise.all([copies.rests(id), copies.running(id)]);
+    const ended = await copies.lastEnded(id, rests.copies.keys());
+    const lost = running.filter((copy) => copy.job_id === 0 && !this.#pushes.has(copy.id));
+    const wakes = [
+      nextLookMs(rule, rests, { running, ended }) ?? Infinity,
+      ...lost.map((copy) => copy.started_at + replicationLeaseMs),
+    ];
+    const first = Math.max(Math.min(...wakes), notBeforeMs);
+    if (first < Infinity) this.#wakeIn(first - (await database.nowMs()));
+    // What this process carries itself keeps it the one that looks after rules.
+    if (this.#pushes.size > 0) this.#wakeIn(replicationLeaseMs / 3);
   }
 
-  async #list(rule: RuleRow, source: RepositoryPattern): Promise<void> {
+  #wakeIn(ms: number): void {
+    const restMs = Math.min(Math.max(ms, shortestRestMs), longestReplicationRestMs);
+    const atMs = performance.now() + restMs;
+    if (this.#stop.signal.aborted || atMs >= this.#wakeAtMs) return;
+    clearTimeout(this.#timer);
+    this.#wakeAtMs = atMs;
+    this.#timer = setTimeout(() => this.#tick(), restMs);
+    this.#timer.unref();
+  }
+
+  /** Each look at all rules says anew when the next one is due. */
+  #sleep(): void {
+    clearTimeout(this.#timer);
+    this.#wakeAtMs = Infinity;
+  }
+
+  async #step(rule: RuleRow): Promise<void> {
+    const { database } = this.#parts;
+    await this.#collect(rule);
+    const source = rule.enabled === 1 && this.#source(rule);
+    if (!source) return;
+    if (isListDue(rule, await database.nowMs())) await this.#list(rule, source);
+    await this.#look(rule, source);
+    await this.#begin(rule, source);
+  }
+
+  async #list(rule: RuleRow, source: TagSource): Promise<void> {
     const { database, rules, copies } = this.#parts;
     // A request that arrives while the registry is being read applies to the next list.
     const listedAt = Math.max(rule.asked_at, await database.nowMs());
     try {
-      const tags = await this.#registry(rule, source).list(tagPatternsOf(rule), this.#stop.signal);
+      const tags = await source.list(tagPatternsOf(rule), this.#stop.signal);
       await copies.look(rule.id, tags, { all: true });
       await rules.listed(rule.id, { listed_at: listedAt, attempt: 0, retry_at: 0, error: '' });
     } catch (error) {
@@ -148,18 +208,16 @@ export class Replicator implements Closable {
     }
   }
 
-  async #look(rule: RuleRow, source: RepositoryPattern): Promise<void> {
+  async #look(rule: RuleRow, source: TagSource): Promise<void> {
     const { database, copies } = this.#parts;
     const tags = await copies.tagsToLookAt(rule.id, await database.nowMs());
     if (tags.length === 0) return;
-    const registry = this.#registry(rule, source);
     const clusterIds = await this.#clusterIds(rule);
     let pausedUntilMs = 0;
     const look = async (tag: TagRow): Promise<void> => {
-      if (pausedUntilMs > 0)
-        return copies.unknown(tag, 'the registry wants to be left alone for a while', pausedUntilMs);
+      if (pausedUntilMs > 0) return copies.unknown(tag, 'the source wants to be left alone for a while', pausedUntilMs);
       try {
-        const digest = await registry.digest(tag, this.#stop.signal);
+        const digest = await source.digest(tag, this.#stop.signal);
         await (digest === undefined ? copies.forgetTag(tag.id) : copies.known(tag, digest, clusterIds));
       } catch (error) {
         this.#stop.signal.throwIfAborted();
@@ -175,41 +233,59 @@ export class Replicator implements Closable {
   /** Ends the copies whose preheat has ended. */
   async #collect(rule: RuleRow): Promise<void> {
     const { database, copies, jobs, jobTasks } = this.#parts;
-    for (const copy of await copies.running(rule.id)) {
+    const running = await copies.running(rule.id);
+    this.#pushes.keepOnly(rule, running);
+    for (const copy of running) {
       const now = await database.nowMs();
-      // A manager may have died between marking the copy and creating its job.
-      if (copy.job_id === 0 && now - copy.started_at < replicationLeaseMs) continue;
-      const outcome = await outcomeOf(copy, { jobs, jobTasks });
-      if (!outcome) continue;
-      const { digest, bytes, proven, error } = outcome;
-      if (error !== undefined) {
-        const attempt = copy.attempt + 1;
-        const retryAt = now + restMs(attempt);
-        await copies.update(copy.id, { state: 'waiting', attempt, retry_at: retryAt, ended_at: now, bytes, error });
-        continue;
-      }
-      const done = {
-        attempt: 0,
-        retry_at: 0,
-        error: '',
-        digest,
-        bytes,
-        ended_at: now,
-        ...(proven && { proven_at: now }),
-      };
-      const wanted = await copies.tag(copy.tag_id);
-      if (wanted?.digest === digest) {
-        await copies.update(copy.id, { ...done, state: proven ? 'proven' : 'copied' });
-        continue;
-      }
-      // The tag has moved meanwhile, so the source is asked before the cluster is.
-      const retryAt = now + restMs(1);
-      await copies.lookAgain(copy.tag_id, retryAt);
-      await copies.update(copy.id, { ...done, state: 'waiting', retry_at: retryAt });
+      // Between the mark and its job a manager may have died, and while it carried a tag itself.
+      if (copy.job_id === 0 && (this.#pushes.has(copy.id) || now - copy.started_at < replicationLeaseMs)) continue;
+      if (copy.cluster_id === targetId) await copies.end(copy, { state: 'waiting' });
+      else await this.#settle(copy, await outcomeOf(copy, { jobs, jobTasks }));
     }
   }
 
-  async #begin(rule: RuleRow, source: RepositoryPattern): Promise<void> {
+  /** @param pausedMs what a registry has asked for, where that is what went wrong. */
+  async #settle(copy: CopyRow, outcome: CopyOutcome | undefined, pausedMs = 0): Promise<void> {
+    if (!outcome) return;
+    const { database, copies } = this.#parts;
+    const now = await database.nowMs();
+    const { digest, bytes, proven, error } = outcome;
+    if (error !== undefined) {
+      const attempt = copy.attempt + 1;
+      const retryAt = now + Math.max(pausedMs, restMs(attempt));
+      return copies.end(copy, { state: 'waiting', attempt, retry_at: retryAt, ended_at: now, bytes, error });
+    }
+    const done = {
+      attempt: 0,
+      retry_at: 0,
+      error: '',
+      digest,
+      bytes,
+      ended_at: now,
+      ...(proven && { proven_at: now }),
+    };
+    const wanted = await copies.tag(copy.tag_id);
+    if (wanted?.digest === digest) return copies.end(copy, { ...done, state: proven ? 'proven' : 'copied' });
+    // The tag moved meanwhile: the source is asked before the cluster is.
+    const retryAt = now + restMs(1);
+    await copies.lookAgain(copy.tag_id, retryAt);
+    await copies.end(copy, { ...done, state: 'waiting', retry_at: retryAt });
+  }
+
+  /** Never rejects. */
+  async #pushed(rule: RuleRow, copy: CopyRow, outcome: CopyOutcome | undefined, error: unknown): Promise<void> {
+    const { copies, logger } = this.#parts;
+    try {
+      // What was stopped is not a failure: whoever goes on finds there what has arrived.
+      if (outcome) await this.#settle(copy, outcome, error instanceof RegistryPause ? error.retryAfterMs : 0);
+      else await copies.end(copy, { state: 'waiting' });
+    } catch (cause) {
+      logger.warn({ rule: rule.name, error: toDragonflyError(cause).message }, 'what became of a push is not written');
+    }
+    this.#tick();
+  }
+
+  async #begin(rule: RuleRow, source: TagSource): Promise<void> {
     const { database, copies } = this.#parts;
     const now = await database.nowMs();
     const waiting = await copies.due(rule.id, now);
@@ -219,19 +295,20 @@ export class Replicator implements Closable {
     const byId = new Map(waiting.map((copy) => [copy.id, copy]));
     for (const id of copiesToStart(rule, { open, ended }, now)) {
       this.#stop.signal.throwIfAborted();
-      const copy = byId.get(id);
-      if (copy && (await copies.begin(id))) await this.#preheat(rule, source, copy);
+      const waiting = byId.get(id);
+      const copy = waiting && (await copies.begin(waiting, rule));
+      const tag = copy && (await copies.tag(copy.tag_id));
+      if (!copy || !tag) continue;
+      if (copy.cluster_id === targetId) this.#pushes.begin(rule, copy, tag);
+      else await this.#preheat(rule, source, { copy, tag });
     }
   }
 
-  /** Copies one tag to one cluster with an ordinary preheat. It is requested by tag, so that nodes find it by tag and by digest. */
-  async #preheat(rule: RuleRow, { registry }: RepositoryPattern, copy: CopyRow): Promise<void> {
+  /** One tag for one cluster: an ordinary preheat. */
+  async #preheat(rule: RuleRow, source: TagSource, { copy, tag }: { copy: CopyRow; tag: TagRow }): Promise<void> {
     const { copies, jobs, rules } = this.#parts;
-    const tag = await copies.tag(copy.tag_id);
-    if (!tag) return;
     const args = preheatArgs.parse({
-      type: 'image',
-      url: manifestUrl({ registry, name: tag.repository, reference: tag.tag }),
+      ...source.preheat(tag, tag.digest),
       platform: rule.platform,
       scope: rule.scope,
       ...rules.login(rule),
@@ -246,14 +323,21 @@ export class Replicator implements Closable {
     await copies.update(copy.id, { job_id: jobId });
   }
 
-  #registry(rule: RuleRow, source: RepositoryPattern): RegistryTags {
-    return new RegistryTags(this.#parts.registry, source, this.#parts.rules.login(rule));
+  #source(rule: RuleRow): TagSource | undefined {
+    const { registry, hubEndpoint, rules } = this.#parts;
+    const source = parseRuleSource(rule.source);
+    const login = rules.login(rule);
+    if (source?.kind === 'hub')
+      return new HubTags(new ModelHub(registry, { endpoint: hubEndpoint, token: login?.password }), source.pattern);
+    return source && new RegistryTags(registry, source.pattern, login);
   }
 
+  /** And the target among them. */
   async #clusterIds(rule: RuleRow): Promise<number[]> {
     const { clusters } = await this.#parts.topology.current();
     const named = clusterIdsOf(rule);
-    return [...clusters.keys()].filter((id) => named.length === 0 || named.includes(id));
+    const ids = [...clusters.keys()].filter((id) => named.length === 0 || named.includes(id));
+    return [...(rule.target === '' ? [] : [targetId]), ...(rule.to_clusters === 1 ? ids : [])];
   }
 }
 

@@ -2,7 +2,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
-import { parseRepositoryPattern } from '../../core/oci/reference.ts';
 import type { Login } from '../../rpc/registry/registry-credential.ts';
 import type { Sealer } from '../access/sealer.ts';
 import { parseJson } from '../clusters/types.ts';
@@ -13,6 +12,7 @@ import type { ReplicationRuleTable } from '../db/replication-schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
 import type { PreheatScope } from '../jobs/job-types.ts';
 import { maxReplicationRules } from '../limits.ts';
+import { originOfSource, originOfTarget } from './rule-source.ts';
 
 export type RuleRow = Selectable<ReplicationRuleTable>;
 
@@ -23,6 +23,8 @@ export interface RuleWish {
   readonly source?: string | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly clusterIds?: readonly number[] | undefined;
+  readonly toClusters?: boolean | undefined;
+  readonly target?: string | undefined;
   readonly platform?: string | undefined;
   readonly scope?: PreheatScope | undefined;
   readonly onPush?: boolean | undefined;
@@ -32,9 +34,15 @@ export interface RuleWish {
   readonly enabled?: boolean | undefined;
   /** Null removes it. It belongs to one registry, so a new registry gets none unless it is given again. */
   readonly login?: Login | null | undefined;
+  /** For the target, and likewise. */
+  readonly targetLogin?: Login | null | undefined;
 }
 
+/** How the target stands among clusters, whose ids begin with 1. */
+export const targetId = 0;
+
 const purpose = 'replication rule';
+const targetPurpose = 'target of a replication rule';
 
 export class RuleStore {
   readonly #database: Database;
@@ -75,10 +83,19 @@ export class RuleStore {
   async update(id: number, wish: RuleWish): Promise<void> {
     const now = await this.#database.nowMs();
     const values = { ...this.#columns(wish), asked_at: now, retry_at: 0, attempt: 0, updated_at: now };
-    await this.#write(id, ({ source }) => ({
-      ...(registryOf(source) !== registryOf(wish.source ?? source) && { sealed_login: '' }),
-      ...values,
-    }));
+    await this.#write(id, async (old, db) => {
+      const [source, target] = [wish.source ?? old.source, wish.target ?? old.target];
+      const moved = originOfSource(old.source) !== originOfSource(source);
+      const targetMoved = originOfTarget(old.target) !== originOfTarget(target);
+      // Proofs are of one source and of one place: the same digest elsewhere proves nothing.
+      if (moved) await forgetTags(id, db);
+      else if (old.target !== target) await forgetCopies(id, targetId, db);
+      return {
+        ...(moved && { sealed_login: '' }),
+        ...(targetMoved && { sealed_target_login: '' }),
+        ...values,
+      };
+    });
   }
 
   /** Requests that its tags are listed as soon as possible. Throws NOT_FOUND. */
@@ -138,8 +155,7 @@ export class RuleStore {
   async delete(id: number): Promise<void> {
     await this.#changes.write('replication', id, async (db) => {
       await this.get(id, db);
-      await db.deleteFrom('replication_copy').where('rule_id', '=', id).execute();
-      await db.deleteFrom('replication_tag').where('rule_id', '=', id).execute();
+      await forgetTags(id, db);
       await db.deleteFrom('replication_rule').where('id', '=', id).execute();
     });
   }
@@ -149,9 +165,19 @@ export class RuleStore {
     return sealed === '' ? undefined : parseJson<Login | undefined>(this.#sealer.open(purpose, sealed), undefined);
   }
 
-  async #write(id: number, change: (old: RuleRow) => Partial<Omit<RuleRow, 'id'>>): Promise<void> {
+  /** Undefined where the target is written to without one. */
+  targetLogin({ sealed_target_login: sealed }: RuleRow): Login | undefined {
+    return sealed === ''
+      ? undefined
+      : parseJson<Login | undefined>(this.#sealer.open(targetPurpose, sealed), undefined);
+  }
+
+  async #write(
+    id: number,
+    change: (old: RuleRow, db: Db) => Partial<Omit<RuleRow, 'id'>> | Promise<Partial<Omit<RuleRow, 'id'>>>,
+  ): Promise<void> {
     await this.#changes.write('replication', id, async (db) => {
-      const values = change(await this.get(id, db));
+      const values = await change(await this.get(id, db), db);
       await uniqueOr('replication_rule', () =>
         db.updateTable('replication_rule').set(values).where('id', '=', id).execute(),
       );
@@ -159,13 +185,15 @@ export class RuleStore {
   }
 
   #columns(wish: RuleWish) {
-    const { login, tags, clusterIds, onPush, enabled } = wish;
+    const { login, targetLogin, tags, clusterIds, toClusters, onPush, enabled } = wish;
     const columns = {
       name: wish.name,
       bio: wish.bio,
       source: wish.source,
       tags: tags && JSON.stringify(tags),
       cluster_ids: clusterIds && JSON.stringify([...new Set(clusterIds)]),
+      to_clusters: toClusters === undefined ? undefined : flag(toClusters),
+      target: wish.target,
       platform: wish.platform,
       scope: wish.scope,
       on_push: onPush === undefined ? undefined : flag(onPush),
@@ -174,6 +202,10 @@ export class RuleStore {
       concurrency: wish.concurrency,
       enabled: enabled === undefined ? undefined : flag(enabled),
       sealed_login: login === undefined ? undefined : login && this.#sealer.seal(purpose, JSON.stringify(login)),
+      sealed_target_login:
+        targetLogin === undefined
+          ? undefined
+          : targetLogin && this.#sealer.seal(targetPurpose, JSON.stringify(targetLogin)),
     };
     const named = Object.entries(columns).filter(([, value]) => value !== undefined);
     return Object.fromEntries(named.map(([name, value]) => [name, value ?? ''])) as Partial<Omit<RuleRow, 'id'>>;
@@ -192,6 +224,9 @@ const defaults = {
   concurrency: 4,
   enabled: 1,
   sealed_login: '',
+  sealed_target_login: '',
+  to_clusters: 1,
+  target: '',
   secret_hash: '',
   listed_at: 0,
   attempt: 0,
@@ -199,8 +234,13 @@ const defaults = {
   error: '',
 } as const;
 
-function registryOf(source: string): string | undefined {
-  return parseRepositoryPattern(source)?.registry;
+async function forgetTags(ruleId: number, db: Db): Promise<void> {
+  await db.deleteFrom('replication_copy').where('rule_id', '=', ruleId).execute();
+  await db.deleteFrom('replication_tag').where('rule_id', '=', ruleId).execute();
+}
+
+async function forgetCopies(ruleId: number, clusterId: number, db: Db): Promise<void> {
+  await db.deleteFrom('replication_copy').where('rule_id', '=', ruleId).where('cluster_id', '=', clusterId).execute();
 }
 
 function flag(value: boolean): 0 | 1 {

@@ -54,7 +54,8 @@ export function copiesToStart(
   const endedBy = Map.groupBy(ended, (copy) => copy.cluster_id);
   return [...Map.groupBy(open, (copy) => copy.cluster_id)].flatMap(([clusterId, copies]) => {
     const running = copies.filter(({ state }) => state === 'running').length;
-    const room = roomOf(pace, endedBy.get(clusterId) ?? [], { running, nowMs });
+    const { room, freeAtMs } = paceOf(pace, endedBy.get(clusterId) ?? [], running);
+    if (nowMs < freeAtMs) return [];
     return copies
       .filter(({ state, retry_at: retryAt }) => state === 'waiting' && retryAt <= nowMs)
       .toSorted((a, b) => a.attempt - b.attempt || a.id - b.id)
@@ -63,21 +64,53 @@ export function copiesToStart(
   });
 }
 
-function roomOf(
+/** What of a rule waits for a time, not for an event. */
+export interface Rests {
+  /** The first tag that may be asked after; undefined when there is none. */
+  readonly tagsAtMs: number | undefined;
+  /** By cluster: the first copy that waits. */
+  readonly copies: ReadonlyMap<number, number>;
+}
+
+/** When the rule is to be looked at though nothing happens; undefined when only an event gives it something to do. */
+export function nextLookMs(
+  rule: RuleTimes & Pace,
+  { tagsAtMs, copies }: Rests,
+  { running, ended }: { readonly running: readonly CopyTimes[]; readonly ended: readonly CopyTimes[] },
+): number | undefined {
+  if (rule.enabled === 0) return undefined;
+  const endedBy = Map.groupBy(ended, (copy) => copy.cluster_id);
+  const begins = [...copies].flatMap(([clusterId, atMs]) => {
+    const count = running.filter((copy) => copy.cluster_id === clusterId).length;
+    const { room, freeAtMs } = paceOf(rule, endedBy.get(clusterId) ?? [], count);
+    return room > 0 ? [Math.max(atMs, freeAtMs)] : [];
+  });
+  const lists = [
+    rule.asked_at > rule.listed_at ? rule.retry_at : Infinity,
+    rule.interval_ms > 0 ? Math.max(rule.retry_at, rule.listed_at + rule.interval_ms) : Infinity,
+  ];
+  const first = Math.min(...lists, ...begins, tagsAtMs ?? Infinity);
+  return first === Infinity ? undefined : first;
+}
+
+/** How many copies a cluster has room for beside those that run, and from when on. */
+function paceOf(
   { concurrency, rate_bytes_per_sec: rate }: Pace,
   ended: readonly CopyTimes[],
-  { running, nowMs }: { readonly running: number; readonly nowMs: number },
-): number {
+  running: number,
+): { readonly room: number; readonly freeAtMs: number } {
+  const alone = running === 0 ? 1 : 0;
   const failures = failuresInARow(ended);
   if (failures >= replicationFailuresInARow) {
     const lastMs = Math.max(...ended.map((copy) => copy.ended_at));
-    const rested = nowMs >= lastMs + restMs(failures - replicationFailuresInARow + 1);
-    return running === 0 && rested ? 1 : 0;
+    return { room: alone, freeAtMs: lastMs + restMs(failures - replicationFailuresInARow + 1) };
   }
-  if (rate === 0) return Math.max(0, concurrency - running);
-  // In sequence: each copy has the time that its bytes take at the rate.
-  const freeAtMs = Math.max(0, ...ended.map(({ started_at: start, bytes }) => start + (bytes / rate) * 1000));
-  return running === 0 && nowMs >= freeAtMs ? 1 : 0;
+  if (rate === 0) return { room: Math.max(0, concurrency - running), freeAtMs: 0 };
+  // One after the other: each has the time that its bytes take at the rate.
+  return {
+    room: alone,
+    freeAtMs: Math.max(0, ...ended.map(({ started_at: start, bytes }) => start + (bytes / rate) * 1000)),
+  };
 }
 
 function failuresInARow(ended: readonly CopyTimes[]): number {

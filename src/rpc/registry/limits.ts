@@ -15,3 +15,6 @@ export const minTokenLifeMs = 60_000;
 /** Registries to which a client keeps connections, and connections to each. */
 export const maxRegistries = 100;
 export const maxConnections = 16;
+
+/** Pages of one list of a model hub, of a thousand entries each. */
+export const maxHubPages = 100;

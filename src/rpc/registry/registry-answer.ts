@@ -19,9 +19,10 @@ export interface RegistryReader {
 /** Throws PROTOCOL when it is longer than any manifest or token. */
 export async function readAnswer(
   url: URL,
-  { statusCode, headers, body }: Dispatcher.ResponseData,
+  response: Dispatcher.ResponseData,
   { foreign }: Pick<RegistryAnswer, 'foreign'>,
 ): Promise<RegistryAnswer> {
+  const { statusCode, body } = response;
   const chunks: Buffer[] = [];
   let lengthBytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -31,18 +32,23 @@ export async function readAnswer(
     }
     chunks.push(chunk);
   }
-  const header = (name: string): string | undefined => {
+  return { status: statusCode, foreign, header: headerOf(response), body: Buffer.concat(chunks).toString('utf8') };
+}
+
+export function headerOf({ headers }: Pick<Dispatcher.ResponseData, 'headers'>): RegistryAnswer['header'] {
+  return (name) => {
     const value = headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
   };
-  return { status: statusCode, foreign, header, body: Buffer.concat(chunks).toString('utf8') };
 }
 
 export function statusError(url: string, { status }: RegistryAnswer): DragonflyError {
   return new DragonflyError('SOURCE_STATUS', `${new URL(url).host} answered ${status} for ${new URL(url).pathname}`, {
     details: { statusCode: status },
     ...(status === 401 || status === 403
-      ? { hint: 'Give username and password, or an Authorization header, that may pull.' }
+      ? {
+          hint: 'Give username and password, or an Authorization header, that may pull, and push where something is pushed.',
+        }
       : {}),
   });
 }

@@ -1,4 +1,5 @@
 /** Requests to registries: token authentication, redirects and TLS as the registry protocol has them. */
+import type { Readable } from 'node:stream';
 import type * as Undici from 'undici';
 import { headerTowards } from '../../core/net/credential-routes.ts';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
@@ -6,7 +7,7 @@ import { proxyUrl, type OutboundProxies, type ProxyHop } from '../../core/net/ou
 import type { Closable } from '../../core/process/lifecycle.ts';
 import { maxConnections, maxRedirects, maxRegistries } from './limits.ts';
 import { portOf, type Egress } from './egress.ts';
-import { readAnswer, type RegistryAnswer, type RegistryReader } from './registry-answer.ts';
+import { headerOf, readAnswer, type RegistryAnswer, type RegistryReader } from './registry-answer.ts';
 import type { RegistryCredential } from './registry-credential.ts';
 
 export interface RegistryOptions {
@@ -26,7 +27,21 @@ interface Followed {
   readonly foreign: boolean;
 }
 
-type Method = 'GET' | 'HEAD';
+type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+
+interface Sent {
+  readonly method?: Method;
+  readonly body?: Readable | string | undefined;
+  /** Content of any length: only silence has a bound. */
+  readonly isLong?: boolean;
+}
+
+/** Content as it comes. Its reader ends it. */
+export interface RegistryBody {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly content: Readable;
+}
 
 /** Loaded with the first request: most services never use a registry, and it takes 30 MiB. */
 const loadUndici = (): Promise<typeof Undici> => import('undici');
@@ -50,7 +65,7 @@ export class RegistryClient implements RegistryReader, Closable {
     header: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<RegistryAnswer> {
-    const { url, response, foreign } = await this.#follow(text, header, signal, method);
+    const { url, response, foreign } = await this.#follow(text, header, signal, { method });
     return readAnswer(url, response, { foreign });
   }
 
@@ -76,13 +91,13 @@ export class RegistryClient implements RegistryReader, Closable {
     text: string,
     header: Readonly<Record<string, string>>,
     signal: AbortSignal,
-    method: Method = 'GET',
+    sending: Sent = {},
   ): Promise<Followed> {
     let url = new URL(text);
     let sent = header;
     let foreign = false;
     for (let hop = 0; hop <= maxRedirects; hop += 1) {
-      const response = await this.#send(url, sent, signal, method);
+      const response = await this.#send(url, sent, signal, sending);
       const location = response.headers['location'];
       if (response.statusCode < 300 || response.statusCode >= 400 || typeof location !== 'string')
         return { url, response, foreign };
@@ -125,11 +140,48 @@ export class RegistryClient implements RegistryReader, Closable {
     return authorized((sent) => this.#ask('HEAD', url, sent, signal), header, credential, signal);
   }
 
+  /** GET of content of any length, with redirects. Throws SOURCE_UNREACHABLE, PERMISSION_DENIED (egress), PROTOCOL. */
+  async openAuthorized(
+    text: string,
+    header: Readonly<Record<string, string>>,
+    credential: RegistryCredential,
+    signal: AbortSignal,
+  ): Promise<RegistryBody> {
+    const open = async (sent: Readonly<Record<string, string>>) => {
+      const { response, foreign } = await this.#follow(text, sent, signal, { isLong: true });
+      return { status: response.statusCode, header: headerOf(response), foreign, content: response.body };
+    };
+    return authorized(open, header, credential, signal);
+  }
+
+  /**
+   * What changes something at a registry: never by a redirect. A stream is sent once: the answer is 401 when the credential at hand
+   * was not enough, and the next call has a fresh one.
+   */
+  async writeAuthorized(
+    method: 'POST' | 'PATCH' | 'PUT',
+    url: URL,
+    { header, body }: { readonly header: Readonly<Record<string, string>>; readonly body?: Readable | string },
+    credential: RegistryCredential,
+    signal: AbortSignal,
+  ): Promise<RegistryAnswer> {
+    const write = async (sent: Readonly<Record<string, string>>): Promise<RegistryAnswer> => {
+      const isLong = typeof body === 'object';
+      const response = await this.#send(url, sent, signal, { method, body, isLong });
+      return readAnswer(url, response, { foreign: false });
+    };
+    if (typeof body !== 'object') return authorized(write, header, credential, signal);
+    const known = await credential.authorization(signal);
+    const answer = await write(known === undefined ? header : { ...header, authorization: known });
+    if (answer.status === 401) await credential.challenged(answer.header('www-authenticate') ?? '', signal);
+    return answer;
+  }
+
   async #send(
     url: URL,
     header: Readonly<Record<string, string>>,
     signal: AbortSignal,
-    method: Method,
+    { method = 'GET', body, isLong = false }: Sent,
   ): Promise<Undici.Dispatcher.ResponseData> {
     const { timeoutMs, egress, outbound } = this.#options;
     egress.checkUrl(url);
@@ -143,7 +195,8 @@ export class RegistryClient implements RegistryReader, Closable {
         headers: { 'user-agent': 'dragonfly', ...header },
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: isLong ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        ...(body !== undefined && { body }),
       });
     } catch (error) {
       if (error instanceof DragonflyError || signal.aborted)
@@ -184,15 +237,22 @@ export class RegistryClient implements RegistryReader, Closable {
   }
 }
 
-async function authorized(
-  ask: (header: Readonly<Record<string, string>>) => Promise<RegistryAnswer>,
+interface Answered extends Pick<RegistryAnswer, 'status' | 'header' | 'foreign'> {
+  /** Of an answer that is not read. */
+  readonly content?: Undici.Dispatcher.ResponseData['body'];
+}
+
+async function authorized<A extends Answered>(
+  ask: (header: Readonly<Record<string, string>>) => Promise<A>,
   header: Readonly<Record<string, string>>,
   credential: RegistryCredential,
   signal: AbortSignal,
-): Promise<RegistryAnswer> {
+): Promise<A> {
   const known = await credential.authorization(signal);
   const first = await ask(known === undefined ? header : { ...header, authorization: known });
   if (first.status !== 401 || first.foreign) return first; // another server's challenge is not answered
   const fresh = await credential.challenged(first.header('www-authenticate') ?? '', signal);
-  return fresh === undefined ? first : ask({ ...header, authorization: fresh });
+  if (fresh === undefined) return first;
+  await first.content?.dump();
+  return ask({ ...header, authorization: fresh });
 }

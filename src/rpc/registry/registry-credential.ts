@@ -15,7 +15,8 @@ export class RegistryCredential {
   readonly #origin: URL;
   readonly #repository: string;
   readonly #login: Login | undefined;
-  /** Supplied by the caller, used unchanged while it works. */
+  readonly #actions: string;
+  /** Handed in by the caller, used as it is for as long as it works. */
   readonly #given: string | undefined;
   #challenge: AuthChallenge | undefined;
   #current: string | undefined;
@@ -25,12 +26,17 @@ export class RegistryCredential {
   constructor(
     registry: RegistryReader,
     { origin, repository }: { readonly origin: URL; readonly repository: string },
-    { login, given }: { login?: Login | undefined; given?: string | undefined },
+    {
+      login,
+      given,
+      actions = 'pull',
+    }: { login?: Login | undefined; given?: string | undefined; actions?: 'pull' | 'pull,push' },
   ) {
     this.#registry = registry;
     this.#origin = origin;
     this.#repository = repository;
     this.#login = login;
+    this.#actions = actions;
     this.#given = given;
     this.#current = given;
   }
@@ -55,7 +61,10 @@ export class RegistryCredential {
     const basic =
       this.#login && `Basic ${Buffer.from(`${this.#login.username}:${this.#login.password}`).toString('base64')}`;
     if (scheme === 'basic') return (this.#current = basic);
-    const url = tokenService({ scheme, parameters }, this.#origin, this.#repository);
+    const url = tokenService({ scheme, parameters }, this.#origin, {
+      repository: this.#repository,
+      actions: this.#actions,
+    });
     const login = mayLogIn(url, this.#origin) ? basic : undefined;
     const answer = await this.#registry.get(url.href, login === undefined ? {} : { authorization: login }, signal);
     if (answer.status !== 200) throw statusError(url.href, answer);

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { RegistryPause, RegistryTags } from '../../../src/manager/replication/registry-tags.ts';
+import { RegistryPause } from '../../../src/manager/replication/registry-pause.ts';
+import { RegistryTags } from '../../../src/manager/replication/registry-tags.ts';
 import { Egress } from '../../../src/rpc/registry/egress.ts';
 import { RegistryClient } from '../../../src/rpc/registry/registry-client.ts';
 

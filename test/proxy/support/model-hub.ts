@@ -69,6 +69,12 @@ export async function startModelHub(): Promise<ModelHub> {
     if (url.startsWith('/org/gated') && headers.authorization !== memberToken) {
       return void response.writeHead(401, { 'x-error-code': 'GatedRepo', 'content-length': 0 }).end();
     }
+    if (url.startsWith('/api/models?author=org&')) return json(response, [{ id: 'org/open' }, { id: 'org/gated' }]);
+    if (/^\/api\/models\/org\/open\/refs$/.test(url)) {
+      const branches = ['main', 'next'].map((name) => ({ name, ref: `refs/heads/${name}`, targetCommit: commit }));
+      const tags = [{ name: 'v1.0', ref: 'refs/tags/v1.0', targetCommit: commit }];
+      return json(response, { branches, converts: [], tags });
+    }
     if (/^\/api\/models\/org\/\w+(?:\/revision\/|$)/.test(url))
       return json(response, { id: url.split('/')[4], sha: commit, gated: url.includes('/gated') ? 'manual' : false });
     if (/^\/api\/models\/org\/(?:open|gated)\/tree\//.test(url))

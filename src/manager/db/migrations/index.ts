@@ -10,6 +10,7 @@ import { recordings } from './008-recordings.ts';
 import { releaseHost } from './009-release-host.ts';
 import { replication } from './010-replication.ts';
 import { weeks } from './011-weeks.ts';
+import { replicationTargets } from './012-replication-targets.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -24,4 +25,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '009-release-host': releaseHost,
   '010-replication': replication,
   '011-weeks': weeks,
+  '012-replication-targets': replicationTargets,
 };

@@ -1,0 +1,101 @@
+/** Tags on their way from this process to the registries that rules name. */
+import { toDragonflyError } from '../../core/errors.ts';
+import { RateLimiter } from '../../core/rate-limiter.ts';
+import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
+import type { CopyRow, TagRow } from './copy-store.ts';
+import type { CopyOutcome } from './outcome.ts';
+import { RegistryRepository } from './registry-repository.ts';
+import { RegistryTags } from './registry-tags.ts';
+import { parseRuleSource, targetRepository } from './rule-source.ts';
+import type { RuleRow, RuleStore } from './rule-store.ts';
+import { pushTag, type Uploads } from './tag-push.ts';
+
+interface Running {
+  readonly ruleId: number;
+  readonly abort: AbortController;
+  readonly ended: Promise<void>;
+}
+
+export interface PushesParts {
+  readonly registry: RegistryClient;
+  readonly rules: RuleStore;
+  /** Undefined when it was stopped: somebody else goes on. Never rejects. */
+  readonly onEnd: (rule: RuleRow, copy: CopyRow, outcome: CopyOutcome | undefined, error: unknown) => Promise<void>;
+}
+
+export class Pushes {
+  readonly #parts: PushesParts;
+  /** By the copy's id. */
+  readonly #running = new Map<number, Running>();
+  readonly #uploads: Uploads = new Map();
+  /** By the rule's id: what is bounded is a rule's way to its target, however many tags are on it. */
+  readonly #rates = new Map<number, RateLimiter>();
+
+  constructor(parts: PushesParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  has(copyId: number): boolean {
+    return this.#running.has(copyId);
+  }
+
+  begin(rule: RuleRow, copy: CopyRow, tag: TagRow): void {
+    const abort = new AbortController();
+    const ended = this.#push(rule, copy, tag, abort.signal).finally(() => {
+      this.#running.delete(copy.id);
+      if (![...this.#running.values()].some(({ ruleId }) => ruleId === rule.id)) this.#rates.delete(rule.id);
+    });
+    this.#running.set(copy.id, { ruleId: rule.id, abort, ended });
+  }
+
+  /** Those of a rule that nobody waits for any more are stopped. */
+  keepOnly(rule: RuleRow, copies: readonly CopyRow[]): void {
+    const wanted = new Set(rule.enabled === 1 ? copies.map(({ id }) => id) : []);
+    for (const [id, { ruleId, abort }] of this.#running) if (ruleId === rule.id && !wanted.has(id)) abort.abort();
+    this.#rates.get(rule.id)?.setRate(rateOf(rule));
+  }
+
+  /** Those of rules that are gone are stopped. */
+  keepRules(ids: ReadonlySet<number>): void {
+    for (const { ruleId, abort } of this.#running.values()) if (!ids.has(ruleId)) abort.abort();
+  }
+
+  async stop(): Promise<void> {
+    const all = [...this.#running.values()];
+    for (const { abort } of all) abort.abort();
+    await Promise.all(all.map(({ ended }) => ended));
+  }
+
+  async #push(rule: RuleRow, copy: CopyRow, tag: TagRow, signal: AbortSignal): Promise<void> {
+    const { onEnd } = this.#parts;
+    try {
+      const outcome = await this.#outcome(rule, tag, signal);
+      await onEnd(rule, copy, outcome, undefined);
+    } catch (error) {
+      const outcome = { digest: '', bytes: 0, proven: false, error: toDragonflyError(error).message };
+      await onEnd(rule, copy, signal.aborted ? undefined : outcome, error);
+    }
+  }
+
+  async #outcome(rule: RuleRow, { repository, tag, digest }: TagRow, signal: AbortSignal): Promise<CopyOutcome> {
+    const { registry, rules } = this.#parts;
+    const source = parseRuleSource(rule.source);
+    if (source?.kind !== 'registry') throw new TypeError('a rule whose source is no registry has no target');
+    const rate = this.#rates.get(rule.id) ?? new RateLimiter(rateOf(rule));
+    this.#rates.set(rule.id, rate);
+    const target = new RegistryRepository(registry, targetRepository(rule.target, repository), {
+      login: rules.targetLogin(rule),
+      actions: 'pull,push',
+    });
+    const from = new RegistryTags(registry, source.pattern, rules.login(rule)).repository(repository);
+    return pushTag({ source: from, target, tag, digest, rate, signal }, this.#uploads);
+  }
+}
+
+function rateOf({ rate_bytes_per_sec: rate }: RuleRow): number {
+  return rate === 0 ? Infinity : rate;
+}

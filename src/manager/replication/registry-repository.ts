@@ -1,0 +1,140 @@
+/** One repository of a registry, as it is read from and written to with one login. */
+import { createHash } from 'node:crypto';
+import { DragonflyError } from '../../core/errors.ts';
+import { manifestMediaTypes } from '../../core/oci/manifest.ts';
+import { blobUrl, manifestUrl } from '../../core/oci/reference.ts';
+import { acceptManifests } from '../../rpc/registry/image.ts';
+import type { RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
+import type { RegistryBody, RegistryClient } from '../../rpc/registry/registry-client.ts';
+import { RegistryCredential, type Login } from '../../rpc/registry/registry-credential.ts';
+import { requireStatus } from './registry-pause.ts';
+
+export interface RepositoryPlace {
+  /** Scheme and host. */
+  readonly registry: string;
+  readonly name: string;
+}
+
+export interface ReadManifest {
+  readonly text: string;
+  readonly mediaType: string;
+  readonly digest: string;
+}
+
+export class RegistryRepository {
+  readonly place: RepositoryPlace;
+  readonly #registry: RegistryClient;
+  readonly #credential: RegistryCredential;
+
+  constructor(
+    registry: RegistryClient,
+    place: RepositoryPlace,
+    { login, actions = 'pull' }: { login: Login | undefined; actions?: 'pull' | 'pull,push' },
+  ) {
+    this.place = place;
+    this.#registry = registry;
+    const scope = { origin: new URL(place.registry), repository: place.name };
+    this.#credential = new RegistryCredential(registry, scope, { login, actions });
+  }
+
+  /** The digest of what a tag names; undefined when there is no such tag. */
+  async digest(tag: string, signal: AbortSignal): Promise<string | undefined> {
+    const url = this.#manifestUrl(tag);
+    const head = await this.#registry.headAuthorized(url, { accept: acceptManifests }, this.#credential, signal);
+    if (head.status === 404) return undefined;
+    const named = requireStatus(url, head, 200).header('docker-content-digest');
+    // By another digest than the one that is computed here, a tag would be another image each time.
+    if (named !== undefined && /^sha256:[0-9a-f]{64}$/.test(named)) return named;
+    return (await this.manifest(tag, signal)).digest;
+  }
+
+  /** By tag or digest. Throws SOURCE_STATUS, SOURCE_UNREACHABLE, DIGEST_MISMATCH. */
+  async manifest(reference: string, signal: AbortSignal): Promise<ReadManifest> {
+    const url = this.#manifestUrl(reference);
+    const answer = await this.#registry.getAuthorized(url, { accept: acceptManifests }, this.#credential, signal);
+    const { body: text } = requireStatus(url, answer, 200);
+    const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
+    if (reference.startsWith('sha256:') && reference !== digest)
+      throw new DragonflyError('DIGEST_MISMATCH', `${url} is not what its digest says`);
+    const told = /"mediaType"\s*:\s*"([^"]+)"/.exec(text)?.[1];
+    const named = answer.header('content-type')?.split(';')[0]?.trim();
+    return { text, digest, mediaType: named ?? told ?? manifestMediaTypes[1] };
+  }
+
+  async putManifest(
+    reference: string,
+    { text, mediaType }: Pick<ReadManifest, 'text' | 'mediaType'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const url = this.#manifestUrl(reference);
+    const sent = { header: { 'content-type': mediaType }, body: text };
+    requireStatus(url, await this.#write('PUT', new URL(url), sent, signal), 201);
+  }
+
+  async hasBlob(digest: string, signal: AbortSignal): Promise<boolean> {
+    const url = blobUrl(this.#reference, digest);
+    const head = await this.#registry.headAuthorized(url, {}, this.#credential, signal);
+    if (head.status === 404) return false;
+    requireStatus(url, head, 200);
+    return true;
+  }
+
+  /** From this byte on. Throws SOURCE_STATUS, SOURCE_UNREACHABLE. */
+  async openBlob(digest: string, offset: number, signal: AbortSignal): Promise<RegistryBody> {
+    const url = blobUrl(this.#reference, digest);
+    const header: Record<string, string> = { 'accept-encoding': 'identity' };
+    if (offset > 0) header['range'] = `bytes=${offset}-`;
+    const body = await this.#registry.openAuthorized(url, header, this.#credential, signal);
+    const answered = body.status === (offset > 0 ? 206 : 200);
+    if (answered) return body;
+    body.content.on('error', () => undefined).destroy();
+    // Whoever knows no ranges sends all of it, which would be put behind what is there.
+    requireStatus(url, { ...body, body: '', foreign: false }, offset > 0 ? 206 : 200);
+    return body;
+  }
+
+  /** @returns where its bytes go. */
+  async beginUpload(signal: AbortSignal): Promise<URL> {
+    const url = new URL(`/v2/${this.place.name}/blobs/uploads/`, this.place.registry);
+    const answer = await this.#write('POST', url, { header: {}, body: '' }, signal);
+    return this.uploadUrl(url, requireStatus(url.href, answer, 202));
+  }
+
+  /** The next request of an upload goes to this registry: what it says names no other host, which would get its credential. */
+  uploadUrl(asked: URL, answer: RegistryAnswer): URL {
+    const location = answer.header('location') ?? '';
+    const next = URL.canParse(location, asked.href) ? new URL(location, asked) : undefined;
+    if (next?.host === asked.host) return Object.assign(next, { protocol: asked.protocol });
+    throw new DragonflyError('PROTOCOL', `${asked.host} wants an upload to go on at another host`);
+  }
+
+  write(
+    method: 'PATCH' | 'PUT',
+    url: URL,
+    sent: Parameters<RegistryClient['writeAuthorized']>[2],
+    signal: AbortSignal,
+  ): Promise<RegistryAnswer> {
+    return this.#write(method, url, sent, signal);
+  }
+
+  ask(url: URL, signal: AbortSignal): Promise<RegistryAnswer> {
+    return this.#registry.getAuthorized(url.href, {}, this.#credential, signal);
+  }
+
+  #write(
+    method: 'POST' | 'PATCH' | 'PUT',
+    url: URL,
+    sent: Parameters<RegistryClient['writeAuthorized']>[2],
+    signal: AbortSignal,
+  ): Promise<RegistryAnswer> {
+    return this.#registry.writeAuthorized(method, url, sent, this.#credential, signal);
+  }
+
+  get #reference() {
+    return { ...this.place, reference: '' };
+  }
+
+  #manifestUrl(reference: string): string {
+    return manifestUrl({ ...this.place, reference });
+  }
+}
