@@ -15,9 +15,10 @@ const inMemory = databaseConfig({ sqlite: { path: ':memory:' } });
 async function* events(
   port: number,
   token: string,
+  path = '/api/v1/events',
 ): AsyncGenerator<{ event: string; data: { topic?: string; ids?: number[] } }> {
   const controller = new AbortController();
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/events`, {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     headers: { authorization: `Bearer ${token}` },
     signal: controller.signal,
   });
@@ -62,6 +63,39 @@ test('readers of events hear what changed in what they may read, until their ses
   await root.ok('PATCH', '/api/v1/clusters/1', { bio: 'changed' });
   await eventually(() => assert.deepEqual(heard, ['reset', 'clusters 1']));
   await root.ok('PATCH', `/api/v1/users/${id}`, { state: 'disable' });
+  await reading;
+});
+
+test('a program with a token for jobs hears of jobs alone, until its token is gone', async () => {
+  await using manager = await startManager(inMemory);
+  const root = await rootOf(manager);
+  const expires = new Date(Date.now() + 86_400_000).toISOString();
+  const owned = { user_id: 1, expired_at: expires };
+  const { id, token } = await root.ok<{ id: number; token: string }>('POST', '/api/v1/personal-access-tokens', {
+    name: 'jobs',
+    scopes: ['job'],
+    ...owned,
+  });
+  const other = await root.ok<{ token: string }>('POST', '/api/v1/personal-access-tokens', {
+    name: 'clusters',
+    scopes: ['cluster'],
+    ...owned,
+  });
+  const heard: string[] = [];
+  const path = '/oapi/v1/events';
+  const reading = (async () => {
+    for await (const { event, data } of events(manager.restPort, token, path)) {
+      if (event === 'change') heard.push(`${data.topic ?? ''} ${data.ids?.join() ?? ''}`);
+      else heard.push(event);
+    }
+  })();
+  await eventually(() => assert.deepEqual(heard, ['reset']));
+  await root.ok('PATCH', '/api/v1/clusters/1', { bio: 'changed' });
+  await root.ok('POST', '/api/v1/jobs', { type: 'gc', args: { type: 'job' } });
+  await eventually(() => assert.equal(heard[1], 'jobs 1'));
+  assert.ok(heard.slice(1).every((each) => each === 'jobs 1'));
+  await assert.rejects(events(manager.restPort, other.token, path).next());
+  await root.ok('DELETE', `/api/v1/personal-access-tokens/${id}`);
   await reading;
 });
 

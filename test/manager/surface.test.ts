@@ -80,6 +80,7 @@ const furtherRoutes: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/session': ['GET'],
   '/api/v1/console': ['GET'],
   '/api/v1/events': ['GET'],
+  '/oapi/v1/events': ['GET'],
   '/api/v1/tasks': ['GET', 'GET {}', 'GET {}/events'],
   '/api/v1/nodes': ['GET', 'GET {}', 'GET {}/downloads'],
   '/api/v1/releases': ['GET', 'GET {}/versions/{}', 'DELETE {}/versions/{}', 'GET {}/subscribers'],

@@ -11,6 +11,12 @@ import { backOffMs } from '../../rpc/back-off.ts';
 import { applyObject, deleteObject, type KubernetesApi } from '../kubernetes/client.ts';
 import { Collection } from '../kubernetes/collection.ts';
 import { isReady, podSchema } from '../kubernetes/pods.ts';
+import {
+  localModelCachesPath,
+  localModelNodeGroupsPath,
+  parseLocalModelCache,
+  parseLocalModelNodeGroup,
+} from './local-models.ts';
 import { preheat, type ManagerAccess, type PreheatJob } from './manager-jobs.ts';
 import { clusterNodeSchema } from './placement.ts';
 import { contentKey, plan, proofOf, type Daemon, type Plan, type Progress, type Wanted } from './plan.ts';
@@ -23,6 +29,8 @@ export interface PreheaterOptions {
   /** Of the daemons' pods. */
   readonly daemons: { readonly namespace: string; readonly selector: string };
   readonly maxNodes: number;
+  /** KServe's local model caches count, too. Where it is not installed there are none to list. */
+  readonly kserve?: boolean;
   readonly logger: Logger;
 }
 
@@ -48,6 +56,8 @@ export class Preheater {
   readonly #nodes;
   readonly #pods;
   readonly #preheats;
+  readonly #models;
+  readonly #nodeGroups;
   /** By daemon and content. */
   readonly #progress = new Map<string, Known>();
   readonly #queue: Wanted[][] = [];
@@ -74,11 +84,14 @@ export class Preheater {
       parse: (item) => podSchema.parse(item),
     });
     this.#preheats = new Collection({ ...common, path: preheatsPath, parse: parsePreheat });
+    this.#models = new Collection({ ...common, path: localModelCachesPath, parse: parseLocalModelCache });
+    this.#nodeGroups = new Collection({ ...common, path: localModelNodeGroupsPath, parse: parseLocalModelNodeGroup });
   }
 
   /** Until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const all = [...this.#workloads, this.#namespaces, this.#nodes, this.#pods, this.#preheats];
+    const models = this.#options.kserve === true ? [this.#models, this.#nodeGroups] : [];
+    const all = [...this.#workloads, this.#namespaces, this.#nodes, this.#pods, this.#preheats, ...models];
     const following = all.map((collection) => collection.follow(this.#options.api, signal));
     while (!signal.aborted) {
       await this.#change(signal);
@@ -105,6 +118,9 @@ export class Preheater {
       workloads: this.#workloads.flatMap((collection) => [...collection.values()]),
       namespaces: new Map(this.#namespaces.values().map(({ name, labels }) => [name, labels])),
       preheats: new Map(preheats.map((one) => [`${one.metadata.namespace}/${one.metadata.name}`, one])),
+      models: this.#models.values(),
+      nodeGroups: this.#nodeGroups.values(),
+      ownNamespace: this.#options.daemons.namespace,
       nodes: this.#nodes.values(),
       daemons,
       progress: (daemon, content) => this.#progressOf(daemon, content),

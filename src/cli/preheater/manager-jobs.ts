@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { manifestUrlOfImage } from '../../core/oci/reference.ts';
+import { backOffMs } from '../../rpc/back-off.ts';
+import { serverSentEvents } from './server-sent-events.ts';
 
 export interface ManagerAccess {
   readonly url: URL;
@@ -16,8 +18,8 @@ export interface ManagerAccess {
 }
 
 export interface PreheatJob {
-  readonly kind: 'image' | 'file';
-  /** The name of an image, or a URL. */
+  readonly kind: 'image' | 'file' | 'model';
+  /** Name of an image, or a URL. */
   readonly content: string;
   /** The platform of an image; undefined for the manager's default. */
   readonly platform: string | undefined;
@@ -25,7 +27,8 @@ export interface PreheatJob {
   readonly ips: readonly string[];
 }
 
-const pollMs = 2_000;
+/** The manager says something more often than that. */
+const silenceMs = 60_000;
 const requestTimeoutMs = 10_000;
 const maxJobMs = 2 * 3_600_000;
 
@@ -48,6 +51,7 @@ const jobSchema = z.object({
     .nullable()
     .catch(null),
 });
+const changeSchema = z.object({ ids: z.array(z.number()).default([]) });
 const refusalSchema = z.object({
   message: z.string().optional().catch(undefined),
   errors: z.string().optional().catch(undefined),
@@ -80,18 +84,42 @@ export async function preheat(
   };
   const { id } = jobSchema.parse(await ask(manager, 'jobs', signal, body));
   const over = AbortSignal.any([signal, AbortSignal.timeout(maxJobMs)]);
-  for (;;) {
-    await delay(pollMs, undefined, { signal: over });
-    let found: unknown;
+  for (let failures = 1; ; failures += 1) {
+    const attempt = new AbortController();
     try {
-      found = await ask(manager, `jobs/${id}`, over);
+      for await (const _change of changesOf(manager, id, AbortSignal.any([over, attempt.signal]))) {
+        const { state, result } = jobSchema.parse(await ask(manager, `jobs/${id}`, over));
+        if (state !== 'PENDING') return outcome(job, result);
+        failures = 1;
+      }
     } catch (error) {
       // A manager that is briefly away continues the job when it is back.
       if (over.aborted || toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
-      continue;
+    } finally {
+      attempt.abort();
     }
-    const { state, result } = jobSchema.parse(found);
-    if (state !== 'PENDING') return outcome(job, result);
+    await delay(backOffMs(failures), undefined, { signal: over });
+  }
+}
+
+/** Each time the job may have changed, once at first. Ends with the stream. Throws UNAVAILABLE, INVALID_ARGUMENT. */
+async function* changesOf(manager: ManagerAccess, id: number, signal: AbortSignal): AsyncGenerator<void> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), silenceMs);
+  try {
+    const response = await send(manager, 'events', AbortSignal.any([signal, silence.signal]));
+    for await (const { name, data } of serverSentEvents(response)) {
+      timer.refresh();
+      if (name === 'reset') yield;
+      if (name !== 'change') continue;
+      const { ids } = changeSchema.parse(JSON.parse(data));
+      if (ids.length === 0 || ids.includes(id)) yield;
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof DragonflyError) throw error;
+    throw new DragonflyError('UNAVAILABLE', `the manager at ${manager.url.host} does not answer`, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -131,6 +159,17 @@ function hostOf(registry: string): string {
 }
 
 async function ask(manager: ManagerAccess, path: string, signal: AbortSignal, body?: object): Promise<unknown> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
+  const response = await send(manager, path, limited, body);
+  try {
+    return await response.json();
+  } catch (error) {
+    throw new DragonflyError('UNAVAILABLE', `the manager at ${manager.url.host} broke off`, { cause: error });
+  }
+}
+
+/** Throws UNAVAILABLE, INVALID_ARGUMENT. */
+async function send(manager: ManagerAccess, path: string, signal: AbortSignal, body?: object): Promise<Response> {
   const token = (await readFile(manager.tokenFile, 'utf8')).trim();
   let response: Response;
   try {
@@ -140,12 +179,12 @@ async function ask(manager: ManagerAccess, path: string, signal: AbortSignal, bo
       ...(body && { body: JSON.stringify(body) }),
       // The token must reach this manager only.
       redirect: 'error',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+      signal,
     });
-    if (response.ok) return await response.json();
   } catch (error) {
     throw new DragonflyError('UNAVAILABLE', `the manager at ${manager.url.host} does not answer`, { cause: error });
   }
+  if (response.ok) return response;
   const told = refusalSchema.safeParse(await response.json().catch(() => undefined)).data;
   throw new DragonflyError(
     response.status >= 500 || response.status === 429 ? 'UNAVAILABLE' : 'INVALID_ARGUMENT',

@@ -11,6 +11,8 @@ const termSchema = z.object({
   matchExpressions: z.array(requirementSchema).nullish(),
   matchFields: z.array(requirementSchema).nullish(),
 });
+/** One of the terms. */
+export const requiredNodesSchema = z.object({ nodeSelectorTerms: z.array(termSchema) });
 const tolerationSchema = z.object({
   key: z.string().optional(),
   operator: z.string().optional(),
@@ -26,9 +28,7 @@ export const placementSchema = z.object({
     .object({
       nodeAffinity: z
         .object({
-          requiredDuringSchedulingIgnoredDuringExecution: z
-            .object({ nodeSelectorTerms: z.array(termSchema) })
-            .nullish(),
+          requiredDuringSchedulingIgnoredDuringExecution: requiredNodesSchema.nullish(),
         })
         .nullish(),
     })

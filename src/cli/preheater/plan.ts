@@ -1,6 +1,13 @@
 /** Decides what to do next from the state of the cluster and the results of preheats so far. No I/O. */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { parseHubUrl } from '../../rpc/registry/model-hub.ts';
+import {
+  localModelPreheatName,
+  preheatForModel,
+  type LocalModelCache,
+  type LocalModelNodeGroup,
+} from './local-models.ts';
 import { mayLandOn, type ClusterNode } from './placement.ts';
 import { managedBy, type NodeStatus, type Preheat, type PreheatCondition, type PreheatSpec } from './spec.ts';
 import { preheatFor, preheatName, type Workload } from './workloads.ts';
@@ -22,6 +29,10 @@ export interface Known {
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By namespace and name. */
   readonly preheats: ReadonlyMap<string, Preheat>;
+  readonly models: readonly LocalModelCache[];
+  readonly nodeGroups: readonly LocalModelNodeGroup[];
+  /** Of the daemons. */
+  readonly ownNamespace: string;
   readonly nodes: readonly ClusterNode[];
   readonly daemons: readonly Daemon[];
   readonly progress: (daemon: Daemon, content: string) => Progress | undefined;
@@ -30,7 +41,7 @@ export interface Known {
 }
 
 export interface Wanted {
-  readonly kind: 'image' | 'file';
+  readonly kind: 'image' | 'file' | 'model';
   readonly content: string;
   readonly platform: string | undefined;
   readonly daemon: Daemon;
@@ -61,6 +72,10 @@ export function plan(known: Known): Plan {
     const object = preheatFor(workload, namespaces.get(namespace) ?? {});
     if (object) desired.set(`${namespace}/${preheatName(workload)}`, object);
   }
+  for (const model of known.models) {
+    const object = preheatForModel(model, known.nodeGroups, known.ownNamespace);
+    if (object) desired.set(`${known.ownNamespace}/${localModelPreheatName(model)}`, object);
+  }
   const apply = [...desired].flatMap(([key, object]) => {
     const there = preheats.get(key);
     return there && isDeepStrictEqual(there.spec, (object as { spec: PreheatSpec }).spec) ? [] : [object];
@@ -83,6 +98,11 @@ export function plan(known: Known): Plan {
 /** Equal bytes have the same key, however they are named. */
 export function contentKey(content: string): string {
   return /@([a-z0-9]+:[0-9a-f]{32,128})$/.exec(content)?.[1] ?? content;
+}
+
+/** All files of a repository of a model hub. */
+function isModel(content: string): boolean {
+  return parseHubUrl(content) !== undefined;
 }
 
 export function proofOf(daemon: Daemon, spec: PreheatSpec): string {
@@ -108,7 +128,9 @@ function look(preheat: Preheat, known: Known, wanted: Map<string, Wanted>): Preh
     const platform = arch === undefined ? undefined : `linux/${arch}`;
     const all = [
       ...spec.images.map((content) => ({ kind: 'image', content, platform, daemon }) as const),
-      ...spec.urls.map((content) => ({ kind: 'file', content, platform: undefined, daemon }) as const),
+      ...spec.urls.map(
+        (content) => ({ kind: isModel(content) ? 'model' : 'file', content, platform: undefined, daemon }) as const,
+      ),
     ];
     const states = all.map((one) => {
       const progress = known.progress(daemon, contentKey(one.content));

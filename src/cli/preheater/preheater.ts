@@ -15,6 +15,7 @@ interface Flags {
   readonly namespace: string;
   readonly selector: string;
   readonly maxNodes: string;
+  readonly kserve?: boolean;
   readonly kubernetes?: string;
 }
 
@@ -28,6 +29,7 @@ const preheaterParser = (): Parser =>
     .requiredOption('--namespace <namespace>', 'of the daemons')
     .option('--selector <labels>', 'of the pods of daemons', 'app.kubernetes.io/component=client')
     .option('--max-nodes <number>', 'most nodes for one workload', '100')
+    .option('--kserve', 'local model caches of KServe, too')
     .option('--kubernetes <url>', 'API server; by default the one of the cluster this pod is in')
     .exitOverride();
 
@@ -37,7 +39,8 @@ export const runPreheater: Command = async (argv, io) => {
     writeErr: () => undefined,
   });
   if (!(await parseArguments(parser, argv))) return 0;
-  const { manager, tokenFile, cluster, registryAuth, namespace, selector, maxNodes, kubernetes } = parser.opts<Flags>();
+  const { manager, tokenFile, cluster, registryAuth, namespace, selector, maxNodes, kserve, kubernetes } =
+    parser.opts<Flags>();
   if (!URL.canParse(manager) || !/^https?:/.test(manager))
     throw new DragonflyError('INVALID_ARGUMENT', `"${manager}" is not the URL of a manager`, {
       hint: 'Write it like http://manager.example.org:8080.',
@@ -52,6 +55,7 @@ export const runPreheater: Command = async (argv, io) => {
     },
     daemons: { namespace, selector },
     maxNodes: wholeNumber('--max-nodes', maxNodes, 1_000),
+    kserve: kserve === true,
     logger: createLogger('preheater', { level: 'info' }),
   });
   await preheater.run(io.signal);

@@ -58,7 +58,8 @@ async function identify(
   throw new DragonflyError('UNAUTHENTICATED', 'Unauthorized');
 }
 
-function tokenOf(request: FastifyRequest): string {
+/** Throws UNAUTHENTICATED without one. */
+export function tokenOf(request: FastifyRequest): string {
   const { access_token: fromQuery } = request.query as { access_token?: unknown };
   const token = typeof fromQuery === 'string' && fromQuery !== '' ? fromQuery : bearer(request);
   if (token !== undefined) return token;

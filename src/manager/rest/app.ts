@@ -28,7 +28,7 @@ import type { RestParts } from './parts.ts';
 import type { RestApp, RouteAccess } from './request.ts';
 import { certificateRoutes } from './resources/certificates.ts';
 import { clusterRoutes } from './resources/clusters.ts';
-import { eventRoutes } from './resources/events.ts';
+import { eventRoutes, jobEventRoute } from './resources/events.ts';
 import { healthRoutes } from './resources/health.ts';
 import { historyRoutes } from './resources/history.ts';
 import { jobRoutes } from './resources/jobs.ts';
@@ -144,6 +144,7 @@ function sessionRoutes(app: RestApp, parts: RestParts): void {
 function tokenRoutes(app: RestApp, parts: RestParts): void {
   clusterRoutes(app, parts.clusters, { kind: 'token', scope: 'cluster', object: 'clusters' });
   jobRoutes(app, jobParts(parts), { kind: 'token', scope: 'job', object: 'jobs' });
+  jobEventRoute(app, parts, { kind: 'token', scope: 'job', object: 'jobs' });
   preheatEstimateRoutes(app, parts, { kind: 'token', scope: 'job', object: 'jobs' });
   nodeRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'nodes' });
   concernRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'concerns' });

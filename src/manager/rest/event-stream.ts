@@ -40,7 +40,7 @@ export class EventStream {
   constructor(
     response: ServerResponse,
     mayRead: (object: AccessObject) => Promise<boolean>,
-    history: TrafficHistoryEvent,
+    history?: TrafficHistoryEvent,
   ) {
     this.#response = response;
     this.#mayRead = mayRead;
@@ -51,7 +51,7 @@ export class EventStream {
     });
     // Events from before the start of this stream were missed.
     this.#send('reset', {});
-    this.#send('history', history);
+    if (history) this.#send('history', history);
     this.#timers = [
       setInterval(() => void this.#flush(), eventFlushMs),
       setInterval(() => this.#isBehind() || this.#send('alive', {}), eventHeartbeatMs),

@@ -258,6 +258,10 @@ describe('with a real API server', { skip: !programs && 'DRAGONFLY_KUBERNETES na
     // A manager that has every daemon hold everything.
     const asked: { ips: string[]; url: string; platform?: string }[] = [];
     const manager = createServer((request, response) => {
+      if (request.url === '/oapi/v1/events') {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        return void response.write('event: reset\ndata: {}\n\n');
+      }
       let text = '';
       request.on('data', (part: Buffer) => (text += part.toString()));
       request.on('end', () => {

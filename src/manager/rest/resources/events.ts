@@ -4,10 +4,10 @@ import { DragonflyError } from '../../../core/errors.ts';
 import type { AccessObject } from '../../access/objects.ts';
 import type { ChangeTopic } from '../../db/change-feed.ts';
 import { maxEventStreams } from '../../limits.ts';
-import { credential } from '../access-hook.ts';
+import { credential, tokenOf } from '../access-hook.ts';
 import { EventStream } from '../event-stream.ts';
 import type { RestParts } from '../parts.ts';
-import { callerOf, type RestApp } from '../request.ts';
+import { callerOf, type RestApp, type RouteAccess } from '../request.ts';
 
 /** The collection whose subscribers are notified. */
 const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
@@ -45,7 +45,7 @@ export function eventRoutes(app: RestApp, { access, changes, live, nodes, concer
       },
     },
     (request, reply) => {
-      if (streams >= maxEventStreams) throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many event streams are open');
+      requireRoom(streams);
       const { userId } = callerOf(request);
       const { token = '' } = credential(request);
       streams += 1;
@@ -80,4 +80,47 @@ export function eventRoutes(app: RestApp, { access, changes, live, nodes, concer
       });
     },
   );
+}
+
+/** The same for programs, of one collection. */
+export function jobEventRoute(
+  app: RestApp,
+  { access, changes }: Pick<RestParts, 'access' | 'changes'>,
+  rule: Extract<RouteAccess, { kind: 'token' }>,
+): void {
+  let streams = 0;
+  app.get(
+    '/events',
+    {
+      config: { access: rule },
+      schema: {
+        summary:
+          'Server-sent events: `change` with the jobs that changed, `reset` when one may have been missed, `alive` now and then',
+        response: { 200: z.string().describe('text/event-stream of ChangeEvent') },
+      },
+    },
+    (request, reply) => {
+      requireRoom(streams);
+      const { userId } = callerOf(request);
+      const token = tokenOf(request);
+      streams += 1;
+      reply.hijack();
+      const stream = new EventStream(reply.raw, (object) => access.authorizer.allows(userId, object, 'read'));
+      const unsubscribe = changes.subscribe(({ topic, entityId }) => {
+        if (topic === 'job') stream.addChange(rule.object, entityId);
+        // A stream lasts no longer than the token it was opened with.
+        if (topic === 'token' || topic === 'user') access.tokens.verify(token, rule.scope).catch(() => stream.end());
+      });
+      reply.raw.once('close', () => {
+        streams -= 1;
+        unsubscribe();
+        stream.end();
+      });
+    },
+  );
+}
+
+/** Throws RESOURCE_EXHAUSTED. */
+function requireRoom(streams: number): void {
+  if (streams >= maxEventStreams) throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many event streams are open');
 }
