@@ -92,6 +92,17 @@ describe('dfctl at a manager', () => {
     );
     assert.match((await run('replication', 'run', 'none')).error?.message ?? '', /there is no replication rule none/);
     assert.match(await textOf('replication', 'rm', 'apps'), /Deleted: apps/);
+    const mirror = ['add', 'eu', '127.0.0.1:1/team/*', '--target', 'mirror.example/eu', '--target-username', 'sync'];
+    const { error, stdout } = await runTool(runDfctl, ['replication', ...mirror, '--target-only'], {
+      env: { ...env, DFCTL_TARGET_PASSWORD: 'secret' },
+    });
+    assert.ifError(error);
+    assert.match(stdout.toString(), /^Added: eu/);
+    assert.match(
+      (await run('replication', 'show', 'eu')).stdout.toString(),
+      /^eu: 127\.0\.0\.1:1\/team\/\* to mirror\.example\/eu, \*.*\n(?:The tags.*\n)?\n *CLUSTER .*\n *target /,
+    );
+    assert.match(await textOf('replication', 'rm', 'eu'), /Deleted: eu/);
     assert.equal(await textOf('replication', 'ls'), 'There are no rules.\n');
   });
 
