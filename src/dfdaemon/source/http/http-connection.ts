@@ -170,6 +170,7 @@ export class HttpConnection {
     }
     this.#phase = 'head';
     transaction.aborting = onAbort(signal, () => this.#fail(signal.reason as Error));
+    if (this.closed) return head.promise; // given up while the connection was made: nothing is sent, or waited for
     this.#headTimer = setTimeout(() => {
       this.#fail(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
     }, headTimeoutMs);
