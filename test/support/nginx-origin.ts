@@ -30,7 +30,7 @@ export interface OriginRequest {
 
 /**
  * Below the document root: `/` as configured, `/slow/` 5 MiB/s, `/norange/` without ranges, `/chunked/` without length,
- * `/redirect/NAME` → `/NAME`, `/status/403`, `/status/404`, `/status/410`, `/status/503`, `/status/connections`, `/drop` closes the connection;
+ * `/index/` and `/index-json/` with pages of its directories, `/redirect/NAME` → `/NAME`, `/status/403`, `/status/404`, `/status/410`, `/status/503`, `/status/connections`, `/drop` closes the connection;
  * `/v2/` with manifests of images, as a registry.
  */
 export class NginxOrigin {
@@ -69,8 +69,18 @@ export class NginxOrigin {
 
   /** Every GET of that path so far, in the order the answers ended. nginx writes a line when the answer has ended. */
   async requests(path: string): Promise<OriginRequest[]> {
+    return (await this.#log()).filter((request) => request.path === path && request.method === 'GET');
+  }
+
+  /** Every GET of paths that begin so; listings of directories, which end with a slash, left out. */
+  async requestsBelow(directory: string): Promise<OriginRequest[]> {
+    const below = ({ path }: OriginRequest): boolean => path.startsWith(directory) && !path.endsWith('/');
+    return (await this.#log()).filter((request) => below(request) && request.method === 'GET');
+  }
+
+  async #log(): Promise<OriginRequest[]> {
     const lines = (await readFile(this.#logPath, 'utf8')).split('\n').filter(Boolean);
-    return lines.map(parseLine).filter((request) => request.path === path && request.method === 'GET');
+    return lines.map(parseLine);
   }
 
   /** Resolves when no answer is under way any more; the log is complete then. */
@@ -115,6 +125,8 @@ http {
     root www;
     location / { limit_rate ${rateBytesPerSec}; ${ranges ? '' : 'max_ranges 0;'} }
     location /slow/ { alias www/; limit_rate 5m; }
+    location /index/ { alias www/; autoindex on; }
+    location /index-json/ { alias www/; autoindex on; autoindex_format json; }
     location /norange/ { alias www/; max_ranges 0; }
     # Whoever looks for text in a body forgets how long it was.
     location /chunked/ { alias www/; sub_filter "in no content of a test" ""; sub_filter_types *; }

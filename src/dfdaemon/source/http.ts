@@ -13,8 +13,17 @@ import { reachesInnerAddresses, reachesLoopback, thisProcess, type Caller } from
 import { AnonymousTokens } from './anonymous-tokens.ts';
 import type { HttpClient, HttpResponse } from './http/http-client.ts';
 import { requestHeader } from './http/http-head.ts';
-import { baseHeader, nameOf, openObject, statObject, type ObjectRequest, type SendGet } from './http/http-object.ts';
-import { cachedRedirectMs, maxCachedRedirects, maxRedirects } from './limits.ts';
+import { entriesOfPage } from './http/directory-page.ts';
+import {
+  baseHeader,
+  nameOf,
+  openObject,
+  statObject,
+  statusError,
+  type ObjectRequest,
+  type SendGet,
+} from './http/http-object.ts';
+import { cachedRedirectMs, maxCachedRedirects, maxListedEntries, maxRedirects } from './limits.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
 
 interface Target {
@@ -73,14 +82,16 @@ export class HttpSource implements Source {
     return { statusCode, header: response.header, fromLoopback, foreign, text: await response.text() };
   }
 
-  list(request: SourceRequest): AsyncIterable<SourceEntry> {
-    throw new DragonflyError(
-      'UNSUPPORTED',
-      `${nameOf(new URL(request.url))} cannot be listed: http has no directories`,
-      {
-        hint: 'Give the URLs of single files, or use an object store, WebHDFS or a model hub.',
-      },
-    );
+  async *list(request: SourceRequest): AsyncGenerator<SourceEntry> {
+    const url = new URL(request.url);
+    const { statusCode, header, text } = await this.text({ ...request, range: undefined, validator: undefined });
+    if (statusCode !== 200) throw statusError({ statusCode, header }, { url });
+    const page = { url: request.url, contentType: header['content-type'] ?? '', text };
+    for (const [count, entry] of entriesOfPage(page).entries()) {
+      if (count >= maxListedEntries)
+        throw new DragonflyError('RESOURCE_EXHAUSTED', `${nameOf(url)} holds more than ${maxListedEntries} entries`);
+      yield entry;
+    }
   }
 
   #send(request: SourceRequest, object: ObjectRequest): SendGet {

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { entriesOfPage } from './directory-page.ts';
+
+const url = 'http://host/dir/';
+const html = (text: string) => entriesOfPage({ url, contentType: 'text/html; charset=utf-8', text });
+const json = (value: unknown) => entriesOfPage({ url, contentType: 'application/json', text: JSON.stringify(value) });
+
+it('pages of nginx and Apache', () => {
+  const nginx =
+    html(`<html>\r\n<head><title>Index of /dir/</title></head>\r\n<body>\r\n<h1>Index of /dir/</h1><hr><pre><a href="../">../</a>\r
+<a href="sub%20dir/">sub dir/</a>                                           01-Dec-2026 10:00                   -\r
+<a href="a%25b&amp;c">a%b&amp;c</a>                                              01-Dec-2026 10:00                1234\r
+<a href="%E2%82%AC">€</a>                                                  01-Dec-2026 10:00                 12K\r
+</pre><hr></body>\r\n</html>`);
+  assert.deepEqual(nginx, [
+    { url: `${url}sub%20dir/`, contentLengthBytes: 0, isDirectory: true },
+    { url: `${url}a%25b%26c`, contentLengthBytes: 1234, isDirectory: false },
+    { url: `${url}%E2%82%AC`, contentLengthBytes: 0, isDirectory: false },
+  ]);
+  const apache = html(`<title>Index of /dir</title><a href="?C=N;O=D">Name</a> <a href="/">Parent Directory</a>
+<img src="/icons/t.gif"> <a href="x.txt">x.txt</a> 2026-12-01 10:00  1.2K <a href="http://other/y">y</a> <a href="a/b">b</a> <a href="%2e%2e">up</a> <a href="%zz">z</a>`);
+  assert.deepEqual(apache, [{ url: `${url}x.txt`, contentLengthBytes: 0, isDirectory: false }]);
+});
+
+it('pages of nginx as JSON', () => {
+  const mtime = 'Tue, 01 Dec 2026 10:33:40 GMT';
+  assert.deepEqual(
+    json([
+      { name: 'sub', type: 'directory', mtime },
+      { name: 'a%b', type: 'file', mtime, size: 7 },
+      { name: '..', type: 'directory', mtime },
+      { name: 'x/y', type: 'file', mtime, size: 7 },
+    ]),
+    [
+      { url: `${url}sub/`, contentLengthBytes: 0, isDirectory: true },
+      { url: `${url}a%25b`, contentLengthBytes: 7, isDirectory: false, validator: mtime },
+    ],
+  );
+});
+
+it('any other page is none', () => {
+  for (const page of ['<title>Welcome</title><a href="x">x</a>', ''])
+    assert.throws(() => html(page), { code: 'UNSUPPORTED' });
+  for (const value of [{}, [1], [{ name: 'a' }], [{ type: 'file' }], 'text', null])
+    assert.throws(() => json(value), { code: 'UNSUPPORTED' });
+  const other = { url, contentType: 'text/plain', text: '<title>Index of /</title><a href="x">x</a>' };
+  assert.throws(() => entriesOfPage(other), { code: 'UNSUPPORTED' });
+});
