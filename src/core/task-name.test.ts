@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { taskId } from './ids.ts';
-import { isReserved, isSameContent, misnomer, textForUrl, type NamedContent } from './task-name.ts';
+import {
+  bundleNamedBy,
+  isReserved,
+  isSameContent,
+  misnomer,
+  textForBundle,
+  textForUrl,
+  type NamedContent,
+} from './task-name.ts';
 
 const url = 'https://origin.example/a.bin?part=1';
 const named = (contentForCalculatingTaskId: string | undefined, more: Partial<NamedContent> = {}): NamedContent => ({
@@ -20,6 +28,17 @@ test('a text of ours is good for its URL only, however that is signed', () => {
   assert.equal(misnomer(id, named(text, { url: signed, filteredQueryParams: ['session'] })), undefined);
   for (const wrong of ['https://origin.example/b.bin?part=1', 'https://evil.example/a.bin?part=1', signed])
     assert.match(misnomer(id, named(text, { url: wrong })) ?? '', /another URL/, wrong);
+});
+
+test('a text of a bundle is good for its directory, and says which list it was made of', () => {
+  const listDigest = 'a1'.repeat(32);
+  const text = textForBundle(url, [], { listDigest, rest: 'rest' });
+  assert.ok(isReserved(text));
+  assert.equal(bundleNamedBy(text), listDigest);
+  assert.equal(misnomer(taskId({ url, contentForCalculatingTaskId: text }), named(text)), undefined);
+  assert.match(misnomer(undefined, named(text, { url: 'https://evil.example/' })) ?? '', /another URL/);
+  for (const other of [textForUrl(url, [], 'rest'), `bundle:${listDigest}:x`, `x${text}`, ''])
+    assert.equal(bundleNamedBy(other), undefined, other);
 });
 
 test('a URL with a password is the same after it is told without', () => {

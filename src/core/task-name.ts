@@ -21,6 +21,8 @@ export interface NamedContent {
 
 const ownPrefix = 'dragonfly:';
 const boundPrefix = `${ownPrefix}url:`;
+const bundleMark = 'bundle:';
+const ofBundles = new RegExp(`^${boundPrefix}[0-9a-f]{32}:${bundleMark}([0-9a-f]{64}):`);
 /** Content under such a name is verified against it when it is read. */
 const ofBytes = /^dragonfly:(?:git-blob|sha256|xorb):/;
 /** Endings of the texts from which ids of URLs are computed. */
@@ -29,6 +31,20 @@ const ofUrls = /(?:STANDARD|PERSISTENT)$/;
 /** A text that only fits this URL. @param rest what else identifies the content, as a digest */
 export function textForUrl(url: string, filteredQueryParams: readonly string[], rest: string): string {
   return `${boundPrefix}${markOf(url, filteredQueryParams)}:${rest}`;
+}
+
+/** As `textForUrl`, for the files of the URL's directory in a list with that SHA-256. */
+export function textForBundle(
+  url: string,
+  filteredQueryParams: readonly string[],
+  { listDigest, rest }: { readonly listDigest: string; readonly rest: string },
+): string {
+  return textForUrl(url, filteredQueryParams, `${bundleMark}${listDigest}:${rest}`);
+}
+
+/** The SHA-256 of the list, where the text is that of a bundle: whoever fetches it compares the list that comes with it. */
+export function bundleNamedBy(text: string): string | undefined {
+  return ofBundles.exec(text)?.[1];
 }
 
 /** Whether the text looks like one derived from a URL, or one of ours; users cannot choose such a text. */

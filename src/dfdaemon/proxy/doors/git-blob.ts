@@ -1,14 +1,9 @@
-/** Files as git names them: by the SHA-1 of their length and content. */
-import { createHash } from 'node:crypto';
+/** Small files, which are held in memory while they are compared with their names. */
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import type { OpenTask } from '../../task/open-task.ts';
 
 const readAt = promisify(read);
-
-export function hasBlobId(content: Buffer, blobId: string): boolean {
-  return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex') === blobId;
-}
 
 /** Reads the whole content and closes the task; undefined when its length differs. Rejects when the download fails. */
 export async function smallContentOf(opened: OpenTask, lengthBytes: number): Promise<Buffer | undefined> {

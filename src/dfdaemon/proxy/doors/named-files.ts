@@ -1,4 +1,5 @@
 /** Sends files whose content a hub has named, by SHA-256 or by git's object id, to a caller who may have them. */
+import { hasBlobId } from '../../../core/bundle/listed-digest.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { downloadRequestFor, type DownloadDefaults } from '../content/download-request.ts';
 import type { TaskAnswers } from '../content/task-answers.ts';
@@ -8,7 +9,7 @@ import { judgePreconditions } from '../proof/preconditions.ts';
 import { forwardDirectly } from '../wire/direct.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import type { Upstream } from '../wire/upstream.ts';
-import { hasBlobId, smallContentOf } from './git-blob.ts';
+import { smallContentOf } from './git-blob.ts';
 import type { HubFile } from './hub-files.ts';
 
 export interface NamedFilesOptions {
