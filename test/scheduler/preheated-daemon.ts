@@ -34,6 +34,7 @@ export async function startDaemon(fixture: SchedulerFixture, { seed = false, fai
       Promise.resolve({
         contentLength: 0,
         responseHeader: {},
+        bundles: false,
         entries: ['a', 'b'].map((name) => ({ url: `${request.url}${name}`, contentLength: 1, isDir: false })),
       }),
   });

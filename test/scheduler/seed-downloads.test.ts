@@ -42,6 +42,43 @@ void describe('a seed that downloads', () => {
     assert.equal(asker, '10.0.0.1:8002');
   });
 
+  void it(
+    'is not called for a bundle by a version that would fetch the page of its directory',
+    { timeout: 60_000 },
+    async () => {
+      const asked: (Uint8Array | undefined)[] = [];
+      await using server = RpcServer.create({ host: '127.0.0.1', port: 0 }).addService(DfdaemonUploadDefinition, {
+        downloadTask: async function* ({ download }) {
+          asked.push(download?.bundle);
+          yield DownloadTaskResponse.fromPartial({});
+        },
+      });
+      await server.start();
+      await using channels = new Channels();
+      const ended: string[] = [];
+      await using downloads = new SeedDownloads({
+        calls: unheard,
+        channels,
+        ownAddress: () => '10.0.0.1:8002',
+        timeoutMs: 10_000,
+        logger: silentLogger,
+        onFailure: (taskId) => ended.push(`${taskId} failed`),
+        onResult: (result) => ended.push(result),
+      });
+      const seed = { id: 'seed', ip: '127.0.0.1', port: server.port, type: 1 };
+      const download = Download.fromPartial({ url: 'http://origin/tree/', bundle: Buffer.from('list') });
+      downloads.start('old', Host.fromPartial(seed), download);
+      await waitFor('the old one to be refused', () => ended.length === 2);
+      downloads.start('new', Host.fromPartial({ ...seed, bundles: true }), download);
+      await waitFor('the new one to end', () => ended.length === 3);
+      assert.deepEqual(ended, ['failure', 'old failed', 'success']);
+      assert.deepEqual(
+        asked.map((list) => list && Buffer.from(list).toString()),
+        ['list'],
+      );
+    },
+  );
+
   void it('is given up when it gives no sign of life, not when it takes its time', { timeout: 60_000 }, async () => {
     const { promise: origin, resolve: originAnswers } = Promise.withResolvers<void>();
     await using server = RpcServer.create({ host: '127.0.0.1', port: 0 }).addService(DfdaemonUploadDefinition, {

@@ -289,6 +289,8 @@ export interface Host {
   proxyPort: number;
   /** Namespace and name of the pod, otherwise the host name. */
   name: string;
+  /** Extension. The host fetches bundles of small files. */
+  bundles: boolean;
 }
 
 export interface CPU {
@@ -423,7 +425,14 @@ export interface Download {
     | undefined;
   /** The daemon holds everything already and only announces itself. */
   metadataOnly: boolean;
-  openCsg: OpenCSG | undefined;
+  openCsg:
+    | OpenCSG
+    | undefined;
+  /**
+   * Extension. The URL is that of a directory, and the content its files in this list, one behind the other: raw DEFLATE of the JSON of
+   * [[path, length, validator, digest], …]. The text that the id is computed from has the list's SHA-256.
+   */
+  bundle?: Uint8Array | undefined;
 }
 
 export interface Download_RequestHeaderEntry {
@@ -2655,6 +2664,7 @@ function createBaseHost(): Host {
     disableShared: false,
     proxyPort: 0,
     name: "",
+    bundles: false,
   };
 }
 
@@ -2721,6 +2731,9 @@ export const Host: MessageFns<Host, "common.v2.Host"> = {
     }
     if (message.name !== "") {
       writer.uint32(162).string(message.name);
+    }
+    if (message.bundles !== false) {
+      writer.uint32(8000).bool(message.bundles);
     }
     return writer;
   },
@@ -2898,6 +2911,14 @@ export const Host: MessageFns<Host, "common.v2.Host"> = {
             message.name = reader.string();
             continue;
           }
+          case 1000: {
+            if (tag !== 8000) {
+              break;
+            }
+
+            message.bundles = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2939,6 +2960,7 @@ export const Host: MessageFns<Host, "common.v2.Host"> = {
     message.disableShared = object.disableShared ?? false;
     message.proxyPort = object.proxyPort ?? 0;
     message.name = object.name ?? "";
+    message.bundles = object.bundles ?? false;
     return message;
   },
 };
@@ -4072,6 +4094,7 @@ function createBaseDownload(): Download {
     modelScope: undefined,
     metadataOnly: false,
     openCsg: undefined,
+    bundle: undefined,
   };
 }
 
@@ -4177,6 +4200,9 @@ export const Download: MessageFns<Download, "common.v2.Download"> = {
     }
     if (message.openCsg !== undefined) {
       OpenCSG.encode(message.openCsg, writer.uint32(274).fork()).join();
+    }
+    if (message.bundle !== undefined) {
+      writer.uint32(8002).bytes(message.bundle);
     }
     return writer;
   },
@@ -4461,6 +4487,14 @@ export const Download: MessageFns<Download, "common.v2.Download"> = {
             message.openCsg = OpenCSG.decode(reader, reader.uint32());
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.bundle = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4529,6 +4563,7 @@ export const Download: MessageFns<Download, "common.v2.Download"> = {
     message.openCsg = (object.openCsg !== undefined && object.openCsg !== null)
       ? OpenCSG.fromPartial(object.openCsg)
       : undefined;
+    message.bundle = object.bundle ?? undefined;
     return message;
   },
 };

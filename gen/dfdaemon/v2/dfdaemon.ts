@@ -47,7 +47,11 @@ export interface DownloadTaskRequest {
     | number
     | undefined;
   /** Extension. The caller takes pieces that land soon after each other in one message, the last of them with the next one at the latest. */
-  gatherPieces?: boolean | undefined;
+  gatherPieces?:
+    | boolean
+    | undefined;
+  /** Extension. The caller would read the bytes from the store, if it is a user who may. */
+  tellContentFile?: boolean | undefined;
 }
 
 export interface DownloadTaskStartedResponse {
@@ -56,6 +60,8 @@ export interface DownloadTaskStartedResponse {
   responseHeader: { [key: string]: string };
   pieces: Piece[];
   isFinished: boolean;
+  /** Extension. Where the pieces lie at their offsets, as they are told; for callers who may read everything of this daemon anyhow. */
+  contentFile?: string | undefined;
 }
 
 export interface DownloadTaskStartedResponse_ResponseHeaderEntry {
@@ -196,6 +202,8 @@ export interface ListTaskEntriesResponse {
   responseHeader: { [key: string]: string };
   statusCode?: number | undefined;
   entries: Entry[];
+  /** Extension. Small files may be asked for in bundles: this daemon, and its schedulers, know them. */
+  bundles: boolean;
 }
 
 export interface ListTaskEntriesResponse_ResponseHeaderEntry {
@@ -207,6 +215,12 @@ export interface Entry {
   url: string;
   contentLength: number;
   isDir: boolean;
+  /** Extension. What the listing tells of the content: ETag, else Last-Modified, as the file's own answer has it. */
+  validator?:
+    | string
+    | undefined;
+  /** Extension. "sha256:…", or "git-sha1:…" as git names files. */
+  digest?: string | undefined;
 }
 
 export interface DeleteTaskRequest {
@@ -573,7 +587,7 @@ export interface ParentReceipt {
 }
 
 function createBaseDownloadTaskRequest(): DownloadTaskRequest {
-  return { download: undefined, rateLimit: undefined, gatherPieces: undefined };
+  return { download: undefined, rateLimit: undefined, gatherPieces: undefined, tellContentFile: undefined };
 }
 
 export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.DownloadTaskRequest"> = {
@@ -588,6 +602,9 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
     }
     if (message.gatherPieces !== undefined) {
       writer.uint32(8008).bool(message.gatherPieces);
+    }
+    if (message.tellContentFile !== undefined) {
+      writer.uint32(8016).bool(message.tellContentFile);
     }
     return writer;
   },
@@ -629,6 +646,14 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
             message.gatherPieces = reader.bool();
             continue;
           }
+          case 1002: {
+            if (tag !== 8016) {
+              break;
+            }
+
+            message.tellContentFile = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -651,12 +676,20 @@ export const DownloadTaskRequest: MessageFns<DownloadTaskRequest, "dfdaemon.v2.D
       : undefined;
     message.rateLimit = object.rateLimit ?? undefined;
     message.gatherPieces = object.gatherPieces ?? undefined;
+    message.tellContentFile = object.tellContentFile ?? undefined;
     return message;
   },
 };
 
 function createBaseDownloadTaskStartedResponse(): DownloadTaskStartedResponse {
-  return { contentLength: 0, range: undefined, responseHeader: {}, pieces: [], isFinished: false };
+  return {
+    contentLength: 0,
+    range: undefined,
+    responseHeader: {},
+    pieces: [],
+    isFinished: false,
+    contentFile: undefined,
+  };
 }
 
 export const DownloadTaskStartedResponse: MessageFns<
@@ -681,6 +714,9 @@ export const DownloadTaskStartedResponse: MessageFns<
     }
     if (message.isFinished !== false) {
       writer.uint32(40).bool(message.isFinished);
+    }
+    if (message.contentFile !== undefined) {
+      writer.uint32(8002).string(message.contentFile);
     }
     return writer;
   },
@@ -741,6 +777,14 @@ export const DownloadTaskStartedResponse: MessageFns<
             message.isFinished = reader.bool();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.contentFile = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -771,6 +815,7 @@ export const DownloadTaskStartedResponse: MessageFns<
     );
     message.pieces = object.pieces?.map((e) => Piece.fromPartial(e)) || [];
     message.isFinished = object.isFinished ?? false;
+    message.contentFile = object.contentFile ?? undefined;
     return message;
   },
 };
@@ -2381,7 +2426,7 @@ export const ListTaskEntriesRequest_RequestHeaderEntry: MessageFns<
 };
 
 function createBaseListTaskEntriesResponse(): ListTaskEntriesResponse {
-  return { contentLength: 0, responseHeader: {}, statusCode: undefined, entries: [] };
+  return { contentLength: 0, responseHeader: {}, statusCode: undefined, entries: [], bundles: false };
 }
 
 export const ListTaskEntriesResponse: MessageFns<ListTaskEntriesResponse, "dfdaemon.v2.ListTaskEntriesResponse"> = {
@@ -2399,6 +2444,9 @@ export const ListTaskEntriesResponse: MessageFns<ListTaskEntriesResponse, "dfdae
     }
     for (const v of message.entries) {
       Entry.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.bundles !== false) {
+      writer.uint32(8000).bool(message.bundles);
     }
     return writer;
   },
@@ -2451,6 +2499,14 @@ export const ListTaskEntriesResponse: MessageFns<ListTaskEntriesResponse, "dfdae
             message.entries.push(Entry.decode(reader, reader.uint32()));
             continue;
           }
+          case 1000: {
+            if (tag !== 8000) {
+              break;
+            }
+
+            message.bundles = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2480,6 +2536,7 @@ export const ListTaskEntriesResponse: MessageFns<ListTaskEntriesResponse, "dfdae
     );
     message.statusCode = object.statusCode ?? undefined;
     message.entries = object.entries?.map((e) => Entry.fromPartial(e)) || [];
+    message.bundles = object.bundles ?? false;
     return message;
   },
 };
@@ -2562,7 +2619,7 @@ export const ListTaskEntriesResponse_ResponseHeaderEntry: MessageFns<
 };
 
 function createBaseEntry(): Entry {
-  return { url: "", contentLength: 0, isDir: false };
+  return { url: "", contentLength: 0, isDir: false, validator: undefined, digest: undefined };
 }
 
 export const Entry: MessageFns<Entry, "dfdaemon.v2.Entry"> = {
@@ -2577,6 +2634,12 @@ export const Entry: MessageFns<Entry, "dfdaemon.v2.Entry"> = {
     }
     if (message.isDir !== false) {
       writer.uint32(24).bool(message.isDir);
+    }
+    if (message.validator !== undefined) {
+      writer.uint32(8002).string(message.validator);
+    }
+    if (message.digest !== undefined) {
+      writer.uint32(8010).string(message.digest);
     }
     return writer;
   },
@@ -2618,6 +2681,22 @@ export const Entry: MessageFns<Entry, "dfdaemon.v2.Entry"> = {
             message.isDir = reader.bool();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.validator = reader.string();
+            continue;
+          }
+          case 1001: {
+            if (tag !== 8010) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2638,6 +2717,8 @@ export const Entry: MessageFns<Entry, "dfdaemon.v2.Entry"> = {
     message.url = object.url ?? "";
     message.contentLength = object.contentLength ?? 0;
     message.isDir = object.isDir ?? false;
+    message.validator = object.validator ?? undefined;
+    message.digest = object.digest ?? undefined;
     return message;
   },
 };

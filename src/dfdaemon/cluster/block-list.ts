@@ -35,6 +35,8 @@ export const noBlockLists: BlockLists = blockListsSchema.parse({});
 
 interface BlockableRequest {
   readonly url: string;
+  /** Files below the URL. */
+  readonly bundle?: { readonly files: readonly { readonly path: string }[] } | undefined;
   readonly application?: string | undefined;
   readonly tag?: string | undefined;
   readonly priority?: number | undefined;
@@ -57,13 +59,14 @@ export class BlockList {
   }
 
   /** Throws DownloadBlocked, PERMISSION_DENIED. */
-  check({ url, application, tag, priority = defaultPriority }: BlockableRequest): void {
+  check({ url, bundle, application, tag, priority = defaultPriority }: BlockableRequest): void {
     const { applications, tags, priorities } = this.#rules;
     if (application !== undefined && applications.includes(application))
       throw blocked(`the application ${application}`);
     if (tag !== undefined && tags.includes(tag)) throw blocked(`the tag ${tag}`);
     if (priorities.includes(priority)) throw blocked(`the priority ${priority}`);
-    if (this.#urls.some((pattern) => pattern.test(url))) throw blocked('this URL');
+    for (const one of bundle ? bundle.files.map(({ path }) => url + path) : [url])
+      if (this.#urls.some((pattern) => pattern.test(one))) throw blocked('this URL');
   }
 
   /** Throws DownloadBlocked, PERMISSION_DENIED. */

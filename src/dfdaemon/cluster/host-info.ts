@@ -122,6 +122,7 @@ export class HostInfo {
       disk,
       build: { gitVersion: version, platform: `${os.platform()}/${os.arch()}` },
       schedulerClusterId: identity.schedulerClusterId,
+      bundles: true,
     });
   }
 

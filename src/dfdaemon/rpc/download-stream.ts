@@ -4,7 +4,7 @@ import { crc32 } from '../../core/crc32.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { isOwnAddress } from '../../core/net/own-address.ts';
 import { redact } from '../../core/redact.ts';
-import { misnomer } from '../../core/task-name.ts';
+import { bundleNamedBy, misnomer } from '../../core/task-name.ts';
 import { deadlineSignal } from '../../core/process/lifecycle.ts';
 import type { Caller } from '../../rpc/server/caller.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
@@ -41,6 +41,8 @@ export interface DownloadStreamOptions {
   readonly lend: Lend;
   /** True when the caller accepts several pieces in one message. */
   readonly gatherPieces?: boolean;
+  /** Told to the caller with the first message: where the content lies. */
+  readonly contentFile?: ((taskId: string) => string | undefined) | undefined;
   /** Called before the first message when this node already holds everything that was asked for. */
   readonly onLocal?: (taskId: string) => Promise<void>;
   /** Writes the finished content to its output; absent when callers may not name paths. */
@@ -64,6 +66,7 @@ export async function* downloadStream(
   };
   const decided = caller.kind === 'member'; // the block list was already checked where the user's request came in
   if (decided && download) requireNameOf(download);
+  requireListOf(asked, { decided });
   const request = decided ? await options.lend(asked) : withOwnIdentity(asked, { filteredQueryParams, headers: true });
   using deadline = deadlineSignal(context.signal, Math.min(request.timeoutMs ?? maxTimeoutMs, maxTimeoutMs));
   const { signal } = deadline;
@@ -81,7 +84,8 @@ export async function* downloadStream(
   if (task.contentLengthBytes === undefined) await task.finished;
   const gathers = options.gatherPieces === true && download?.needPieceContent !== true;
   let toldLength = task.contentLengthBytes;
-  yield message({ $case: 'downloadTaskStartedResponse', value: startedResponse(task) });
+  const started = { ...startedResponse(task), contentFile: options.contentFile?.(taskId) };
+  yield message({ $case: 'downloadTaskStartedResponse', value: started });
   for await (const [piece, ...more] of gathered(pieces, gathers ? gatherMs : 0)) {
     if (task.contentLengthBytes !== toldLength) {
       toldLength = task.contentLengthBytes;
@@ -124,6 +128,22 @@ function requireNameOf({ enableTaskIdBasedBlobDigest: blobDigestAsId, ...downloa
   const why = misnomer(undefined, { ...download, blobDigestAsId });
   if (why !== undefined)
     throw new DragonflyError('PERMISSION_DENIED', `${redact(download.url)} is not fetched: ${why}`);
+}
+
+/**
+ * The list of a bundle is what its name was made of, or is to be made of. Without the list the URL is asked for what it is not the name of:
+ * the page of a directory.
+ */
+function requireListOf(
+  { url, contentForCalculatingTaskId: text, bundle }: DownloadRequest,
+  { decided }: { readonly decided: boolean },
+): void {
+  const named = decided && text !== undefined ? bundleNamedBy(text) : undefined;
+  if (!bundle && named === undefined) return;
+  if (!decided && text === undefined) return;
+  if (named !== undefined && named === bundle?.listDigest) return;
+  const what = bundle ? 'its list of files is not the one it is named by' : 'nothing says which files it has';
+  throw new DragonflyError('PERMISSION_DENIED', `a bundle of ${redact(url)} is not fetched: ${what}`);
 }
 
 interface Permitted extends AsyncDisposable {

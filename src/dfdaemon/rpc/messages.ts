@@ -1,4 +1,5 @@
 /** Converts between the messages of the protocol and the values of this daemon. */
+import { readBundle, type Bundle } from '../../core/bundle/bundle.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
 import { pieceSpan, piecesOfRange } from '../../core/piece-layout.ts';
@@ -38,6 +39,7 @@ export function toDownloadRequest(
       ...(download.filteredQueryParams.length > 0 ? download.filteredQueryParams : defaultFilteredQueryParams),
       ...operatorParams,
     ],
+    ...(download.bundle && { bundle: bundleOf(download.url, download.bundle) }),
     ...(download.pieceLength !== undefined && { pieceLengthBytes: download.pieceLength }),
     ...(download.contentForCalculatingTaskId !== undefined && {
       contentForCalculatingTaskId: download.contentForCalculatingTaskId,
@@ -48,6 +50,15 @@ export function toDownloadRequest(
     prefetch: download.prefetch,
     ...(timeout && { timeoutMs: timeout.seconds * 1000 + timeout.nanos / 1e6 }),
   };
+}
+
+/** Throws INVALID_ARGUMENT. */
+function bundleOf(text: string, packed: Uint8Array): Bundle {
+  const { pathname, search, hash } = new URL(text);
+  // What is added to it must be the URL of something below it.
+  if (!pathname.endsWith('/') || search !== '' || hash !== '')
+    throw new DragonflyError('INVALID_ARGUMENT', 'the files of a bundle lie below the URL of a directory');
+  return readBundle(packed);
 }
 
 export function startedResponse(task: OpenTask): DownloadTaskStartedResponse {
@@ -69,6 +80,7 @@ export function startedResponse(task: OpenTask): DownloadTaskStartedResponse {
     responseHeader: { ...task.responseHeader },
     pieces,
     isFinished: task.local,
+    contentFile: undefined,
   };
 }
 

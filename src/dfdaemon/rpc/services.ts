@@ -59,9 +59,13 @@ const maxEntries = 100_000;
 export function downloadHandlers(options: ServiceOptions): Handlers<typeof DfdaemonDownloadDefinition> {
   const { store, schedulers } = options;
   return {
-    downloadTask: ({ download, rateLimit, gatherPieces }, context) =>
+    downloadTask: ({ download, rateLimit, gatherPieces, tellContentFile }, context) =>
       downloadStream(download, context, {
         ...options,
+        contentFile:
+          tellContentFile === true && readsStore(context.caller)
+            ? (taskId) => store.get(taskId)?.content.path
+            : undefined,
         gatherPieces: gatherPieces === true,
         rateLimit: rateLimit || undefined,
         placeOutput: (output) => placeTask(options, { ...output, caller: context.caller }),
@@ -69,7 +73,7 @@ export function downloadHandlers(options: ServiceOptions): Handlers<typeof Dfdae
     statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
     statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),
     listLocalTasks: async () => ({ tasks: store.list().map(toStatLocalTask) }),
-    listTaskEntries: (request, context) => listEntries(options.sources, request, context),
+    listTaskEntries: (request, context) => listEntries(options, request, context),
     deleteTask: async ({ taskId }) => {
       removeTask(options, taskId, { quietly: false });
       await schedulers.forgetting(taskId);
@@ -112,7 +116,7 @@ export function uploadHandlers(options: ServiceOptions): Handlers<typeof Dfdaemo
     },
     statTask: ({ taskId }, { signal }) => schedulers.statTask(taskId, signal),
     statLocalTask: async ({ taskId }) => toStatLocalTask(requireTask(store, taskId)),
-    listTaskEntries: (request, context) => listEntries(options.sources, request, context),
+    listTaskEntries: (request, context) => listEntries(options, request, context),
     deleteTask: async ({ taskId }) => {
       removeTask(options, taskId, { quietly: false });
       await schedulers.forgetting(taskId);
@@ -138,6 +142,13 @@ function requireTask(store: TaskStore, taskId: string): StoredTask {
   return task;
 }
 
+/** Nobody is told of the store who could not read it anyhow. */
+function readsStore(caller: Caller): boolean {
+  return (
+    caller.kind === 'local' && (caller.uid === 0 || (caller.uid !== undefined && caller.uid === process.geteuid?.()))
+  );
+}
+
 /** Listeners of the store notify everyone else. */
 function removeTask({ engine, store }: ServiceOptions, taskId: string, removal: Removal): void {
   if (requireTask(store, taskId).persistent)
@@ -159,7 +170,7 @@ async function placeTask(
 }
 
 async function listEntries(
-  sources: Sources,
+  { sources, schedulers }: Pick<ServiceOptions, 'sources' | 'schedulers'>,
   request: ListTaskEntriesRequest,
   { caller, signal }: CallContext,
 ): Promise<ListTaskEntriesResponse> {
@@ -174,12 +185,13 @@ async function listEntries(
     ...(hub && { hub: { token: hub.token, revision: hub.revision, baseUrl: hub.baseUrl } }),
     signal,
   });
-  for await (const { url, contentLengthBytes, isDirectory } of listing) {
+  for await (const { url, contentLengthBytes, isDirectory, validator, digest } of listing) {
     if (entries.length >= maxEntries)
       throw new DragonflyError('RESOURCE_EXHAUSTED', `${request.url} has more than ${maxEntries} entries`);
-    entries.push({ url, contentLength: contentLengthBytes, isDir: isDirectory });
+    entries.push({ url, contentLength: contentLengthBytes, isDir: isDirectory, validator, digest });
   }
-  return { contentLength: 0, responseHeader: {}, entries };
+  // A scheduler of the original would send seeds for what they cannot know.
+  return { contentLength: 0, responseHeader: {}, entries, bundles: schedulers.kinds !== 'original' };
 }
 
 /** The load of this node, by which children of the original choose parents; the protocol asks for one report about every second. */

@@ -4,6 +4,7 @@
  * A file of a repository at a revision is an ordinary URL of the hub, which redirects large ones to its store; a
  * repository or a directory in it can be listed. The token goes to the hub alone.
  */
+import { isListedDigest } from '../../core/bundle/listed-digest.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { protocolError } from './http/http-head.ts';
 import { statusError } from './http/http-object.ts';
@@ -28,7 +29,14 @@ interface Hub {
   fileUrl(place: Place): string;
   listUrl(place: Place): string;
   /** Files and directories directly below the place. */
-  entries(answer: unknown): readonly { readonly path: string; readonly size: number; readonly isDirectory: boolean }[];
+  entries(answer: unknown): readonly HubEntry[];
+}
+
+interface HubEntry {
+  readonly path: string;
+  readonly size: number;
+  readonly isDirectory: boolean;
+  readonly digest?: string | undefined;
 }
 
 const huggingFace: Hub = {
@@ -40,10 +48,13 @@ const huggingFace: Hub = {
   listUrl: ({ base, kind, repository, revision, path }) =>
     `${base}/api/${kind}/${repository}/tree/${encodeURIComponent(revision)}${path === '' ? '' : `/${escaped(path)}`}`,
   entries: (answer) =>
-    records(answer).map(({ path, size, type }) => ({
+    records(answer).map(({ path, size, type, oid, lfs }) => ({
       path: String(path),
       size: Number(size),
       isDirectory: type === 'directory',
+      digest:
+        listedDigest('sha256', (lfs as { oid?: unknown } | null | undefined)?.oid) ??
+        listedDigest('git-sha1', lfs ? undefined : oid),
     })),
 };
 
@@ -63,10 +74,11 @@ const hubs: Readonly<Record<string, Hub>> = {
     listUrl: ({ base, kind, repository, revision, path }) =>
       `${base}/api/v1/${kind}/${repository}/${kind === 'models' ? 'repo/files' : 'repo/tree'}?${new URLSearchParams({ Revision: revision, Root: path }).toString()}`,
     entries: (answer) =>
-      records((answer as { Data?: { Files?: unknown } } | null)?.Data?.Files).map(({ Path, Size, Type }) => ({
+      records((answer as { Data?: { Files?: unknown } } | null)?.Data?.Files).map(({ Path, Size, Type, Sha256 }) => ({
         path: String(Path),
         size: Number(Size),
         isDirectory: Type === 'tree',
+        digest: listedDigest('sha256', Sha256),
       })),
   },
 };
@@ -100,7 +112,7 @@ export class HubSource implements Source {
         validator: undefined,
       });
       if (answer.statusCode !== 200) throw statusError(answer, { url });
-      for (const { path, size, isDirectory } of hub.entries(json(answer.text))) {
+      for (const { path, size, isDirectory, digest } of hub.entries(json(answer.text))) {
         if ((count += 1) > maxListedEntries) {
           throw new DragonflyError('RESOURCE_EXHAUSTED', `${request.url} holds more than ${maxListedEntries} entries`);
         }
@@ -108,6 +120,7 @@ export class HubSource implements Source {
           url: `${root}${escaped(path)}${isDirectory ? '/' : ''}`,
           contentLengthBytes: isDirectory ? 0 : size,
           isDirectory,
+          ...(digest !== undefined && !isDirectory && { digest }),
         };
       }
       next = nextPage(answer.header['link'], url);
@@ -156,6 +169,12 @@ function nextPage(link: string | undefined, url: URL): string | undefined {
   const next = new URL(target, url.href);
   if (next.origin !== url.origin) throw protocolError('its next page of a listing is elsewhere');
   return next.href;
+}
+
+/** Undefined for what is no digest of that kind. */
+function listedDigest(algorithm: 'sha256' | 'git-sha1', value: unknown): string | undefined {
+  const digest = `${algorithm}:${String(value)}`;
+  return isListedDigest(digest) ? digest : undefined;
 }
 
 function records(value: unknown): readonly Readonly<Record<string, unknown>>[] {

@@ -19,6 +19,10 @@ export const maxTrailerBytes = 16 * 1024;
 export const maxTextBytes = 32 * 1024 * 1024;
 export const maxErrorBodyBytes = 16 * 1024;
 
+/** Files of one bundle that are asked for at a time, and blocks of them that are filled ahead of the one that is handed on. */
+export const maxBundleRequests = 8;
+export const maxBundleStages = 3;
+
 /** Open connections to one origin, and to all origins together; further requests wait in line. */
 export const maxConnectionsPerOrigin = 32;
 export const maxConnections = 128;

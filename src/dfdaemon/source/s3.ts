@@ -236,7 +236,7 @@ interface Listing {
   readonly IsTruncated?: string;
   readonly NextContinuationToken?: string;
   readonly CommonPrefixes: readonly { readonly Prefix?: string }[];
-  readonly Contents: readonly { readonly Key?: string; readonly Size?: string }[];
+  readonly Contents: readonly { readonly Key?: string; readonly Size?: string; readonly ETag?: string }[];
 }
 
 /** Throws PROTOCOL. */
@@ -249,10 +249,11 @@ function* entriesOf(page: Listing, { scheme, name }: Bucket, prefix: string): Ge
   for (const { Prefix } of page.CommonPrefixes) {
     yield { url: urlOf(keyText(Prefix)), contentLengthBytes: 0, isDirectory: true };
   }
-  for (const { Key, Size } of page.Contents) {
+  for (const { Key, Size, ETag } of page.Contents) {
     const key = keyText(Key);
     if (key === prefix || key.endsWith('/')) continue; // consoles create such objects to show empty directories
-    yield { url: urlOf(key), contentLengthBytes: Number(Size), isDirectory: false };
+    const validator = ETag === undefined || ETag === '' ? {} : { validator: ETag };
+    yield { url: urlOf(key), contentLengthBytes: Number(Size), isDirectory: false, ...validator };
   }
 }
 

@@ -2,6 +2,7 @@
  * The interface of every origin protocol: one file per protocol, one conformance suite. A source never retries on its
  * own and knows nothing of the swarm; the task decides.
  */
+import type { Bundle } from '../../core/bundle/bundle.ts';
 import type { ByteRange } from '../../core/byte-range.ts';
 import type { Caller } from '../../rpc/server/caller.ts';
 
@@ -19,6 +20,8 @@ export interface SourceOptions {
   readonly hub?:
     | { readonly token?: string | undefined; readonly revision: string; readonly baseUrl?: string | undefined }
     | undefined;
+  /** The URL is that of a directory, and these of its files are what is asked for, one behind the other. */
+  readonly bundle?: Bundle | undefined;
 }
 
 export interface SourceRequest extends SourceOptions {
@@ -62,6 +65,10 @@ export interface SourceEntry {
   readonly url: string;
   readonly contentLengthBytes: number;
   readonly isDirectory: boolean;
+  /** Of a file, where the listing tells it: ETag, else Last-Modified, as `SourceObject.validator`. */
+  readonly validator?: string | undefined;
+  /** Likewise: `sha256:…`, or `git-sha1:…` as git names files. */
+  readonly digest?: string | undefined;
 }
 
 export interface Source {

@@ -4,6 +4,7 @@ import { DragonflyError } from '../../core/errors.ts';
 import type { Logger } from '../../core/process/logger.ts';
 import { thisProcess, type Caller } from '../../rpc/server/caller.ts';
 import { AbsSource } from './abs.ts';
+import { openBundle, statBundle } from './bundle.ts';
 import { EgressPolicy, type EgressRules } from './egress-policy.ts';
 import { HttpClient } from './http/http-client.ts';
 import { HttpSource } from './http.ts';
@@ -88,11 +89,14 @@ export class Sources {
 
   /** Like Source.open; INVALID_ARGUMENT for a malformed URL, UNSUPPORTED for an unknown scheme. */
   async open(request: SourceRequest): Promise<SourceBody> {
+    const { bundle } = request;
+    if (bundle) return openBundle(this.#named(request), bundle, (file) => this.open(file));
     const source = this.#sourceOf(request.url);
     return this.#counted('GET', request.url, () => source.open(this.#named(request)));
   }
 
   async stat(request: SourceRequest): Promise<SourceObject> {
+    if (request.bundle) return statBundle(request, request.bundle);
     const source = this.#sourceOf(request.url);
     return this.#counted('HEAD', request.url, () => source.stat(this.#named(request)));
   }

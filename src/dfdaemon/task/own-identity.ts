@@ -11,7 +11,7 @@ import { createHash, scryptSync } from 'node:crypto';
 import type { DragonflyError } from '../../core/errors.ts';
 import { isSecretHeader, redact } from '../../core/redact.ts';
 import { blobDigest, canonicalUrl, parseUrl } from '../../core/ids.ts';
-import { isReserved, isSameContent, textForUrl } from '../../core/task-name.ts';
+import { isReserved, isSameContent, textForBundle, textForUrl } from '../../core/task-name.ts';
 import { isKeptUrl } from '../../rpc/fields/kept-content.ts';
 import { defaultFilteredQueryParams, signatureParams } from '../../core/net/signed-urls.ts';
 import type { DownloadRequest } from './open-task.ts';
@@ -60,7 +60,7 @@ export function withOwnIdentity(request: DownloadRequest, rules: IdentityRules):
   const filters = ownFilters(request, rules);
   const { tag = '', application = '', hub } = request;
   const odd = [tag, application, hub?.revision ?? ''].some((part) => !plainPart.test(part));
-  if (secrets.length === 0 && filters.length === 0 && hubAt === '' && !odd) return request;
+  if (secrets.length === 0 && filters.length === 0 && hubAt === '' && !odd && !request.bundle) return request;
   const url = canonicalUrl(request.url, request.filteredQueryParams ?? defaultFilteredQueryParams);
   const identity = {
     url,
@@ -166,16 +166,18 @@ const stretched = { N: 2 ** 11, r: 8, p: 1 };
 const maxRemembered = 1000;
 const remembered = new Map<string, string>();
 
-function textFor({ url, filteredQueryParams }: DownloadRequest, identity: object, secret: boolean): string {
-  const bound = (rest: string): string => textForUrl(url, filteredQueryParams ?? defaultFilteredQueryParams, rest);
+function textFor({ url, filteredQueryParams, bundle }: DownloadRequest, identity: object, secret: boolean): string {
+  const params = filteredQueryParams ?? defaultFilteredQueryParams;
+  const bound = (rest: string): string =>
+    bundle ? textForBundle(url, params, { listDigest: bundle.listDigest, rest }) : textForUrl(url, params, rest);
   const plain = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
   if (!secret) return bound(plain);
-  let text = remembered.get(plain);
-  if (text === undefined) {
-    text = bound(scryptSync(plain, 'dragonfly task identity', 32, stretched).toString('hex'));
+  let rest = remembered.get(plain);
+  if (rest === undefined) {
+    rest = scryptSync(plain, 'dragonfly task identity', 32, stretched).toString('hex');
     const [oldest] = remembered.keys();
     if (remembered.size >= maxRemembered && oldest !== undefined) remembered.delete(oldest);
-    remembered.set(plain, text);
+    remembered.set(plain, rest);
   }
-  return text;
+  return bound(rest);
 }

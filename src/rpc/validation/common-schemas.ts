@@ -1,3 +1,4 @@
+import { maxPackedListBytes } from '../../core/bundle/limits.ts';
 import { maxPieceLengthBytes, minPieceLengthBytes } from '../../core/piece-layout.ts';
 import type {
   Download,
@@ -47,6 +48,7 @@ export const download = rule.schema<Download>({
   huggingFace: rule.message(hub),
   modelScope: rule.message(hub),
   openCsg: rule.message(hub),
+  bundle: rule.optional(rule.bytes(maxPackedListBytes)),
 });
 
 export const piece = rule.schema<Piece>({

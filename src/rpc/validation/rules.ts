@@ -30,6 +30,13 @@ export function text(maxLength = 1024): Rule {
   };
 }
 
+export function bytes(maxLength: number): Rule {
+  return (value, path) => {
+    if (!(value instanceof Uint8Array)) fail(path, 'must be bytes');
+    if (value.length > maxLength) fail(path, `is longer than ${maxLength} bytes`);
+  };
+}
+
 /** Visible ASCII: ids end up in file names, logs and metric labels. */
 function identifier(maxLength: number): Rule {
   const allowed = /^[\x21-\x7e]+$/;

@@ -55,6 +55,11 @@ export async function* announcePeer(
   }
 }
 
+/** Those that are known already, where they are the same: every node that asks for a bundle brings the list of its files. */
+function sameBytes(bytes: Uint8Array, known: Uint8Array | undefined): Uint8Array {
+  return known && Buffer.compare(bytes, known) === 0 ? known : bytes;
+}
+
 class PeerStream {
   readonly #brain: Brain;
   readonly #session: PeerSession;
@@ -87,7 +92,8 @@ class PeerStream {
     // Daemons of the original have no other id for the content.
     if (context.callerHasSwarm) requireSameContent(taskId, brain.facts.get(taskId)?.download, registered);
     // A seed that is asked to fetch the task interprets "localhost" by this address.
-    const download = { ...registered, remoteIp: context.peerHost };
+    const bundle = registered.bundle && sameBytes(registered.bundle, brain.facts.get(taskId)?.download.bundle);
+    const download = { ...registered, bundle, remoteIp: context.peerHost };
     const extended = context.callerHasSwarm;
     const host = brain.hosts.get(hostId);
     if (!host) {

@@ -65,6 +65,8 @@ export class SeedDownloads implements Closable {
       if (this.#running.size > maxSeedDownloads) {
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${maxSeedDownloads} seed downloads are running already`);
       }
+      if (download.bundle && !seed.bundles)
+        throw new DragonflyError('UNSUPPORTED', `${seed.hostname} is of a version that fetches no bundles of files`);
       const address = hostPort(seed.ip, seed.port);
       silence(
         (asking) => answers(channels, address, asking),

@@ -21,9 +21,9 @@ export async function layoutAtOrigin(
     signal,
   }: { readonly sources: Pick<Sources, 'stat'>; readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<LayoutFacts | undefined> {
-  const { caller, url, header, caPem, objectStorage, hdfs, hub } = request;
+  const { caller, url, header, caPem, objectStorage, hdfs, hub, bundle } = request;
   try {
-    const object = await sources.stat({ caller, url, header, caPem, objectStorage, hdfs, hub, signal });
+    const object = await sources.stat({ caller, url, header, caPem, objectStorage, hdfs, hub, bundle, signal });
     const { contentLengthBytes, header: responseHeader } = object;
     if (!contentLengthBytes) return undefined;
     const pieceLengthBytes = request.pieceLengthBytes ?? defaultPieceLength(contentLengthBytes);

@@ -138,10 +138,10 @@ export class OriginFetches {
     { lease, signal, mayRetry }: Pick<OriginFetchOptions, 'signal' | 'mayRetry'> & { readonly lease: OriginLease },
   ): OriginFetch {
     const { context, request, stored, rate } = this.#scope;
-    const { caller, url, header, caPem, objectStorage, hdfs, hub, pieceLengthBytes } = request;
+    const { caller, url, header, caPem, objectStorage, hdfs, hub, bundle, pieceLengthBytes } = request;
     const { first, end, readerRange, readerOnly } = lease;
     return new OriginFetch({
-      source: { caller, url, header, caPem, objectStorage, hdfs, hub },
+      source: { caller, url, header, caPem, objectStorage, hdfs, hub, bundle },
       digestDecides: request.validator === undefined && (request.digest ?? stored.identity.digest) !== undefined,
       first,
       end,

@@ -48,6 +48,8 @@ export function toRegistration(
       [hubField(request.url)]: { revision: hub.revision, baseUrl: hub.baseUrl },
     }),
     ...(request.pieceLengthBytes !== undefined && { pieceLength: request.pieceLengthBytes }),
+    // Where nobody else could fetch them, nobody else need know what the files are.
+    ...(request.bundle && !keepsSecret && request.secretsInId !== true && { bundle: request.bundle.packed }),
     disableBackToSource: request.disableBackToSource ?? false,
     needBackToSource: needBackToSource || request.needBackToSource === true || keepsSecret,
     prefetch: request.prefetch ?? false,
