@@ -29,6 +29,9 @@ export interface OriginEntry {
   readonly url: string;
   readonly contentLengthBytes: number;
   readonly isDirectory: boolean;
+  /** Of a file, where the listing tells it. */
+  readonly validator?: string | undefined;
+  readonly digest?: string | undefined;
 }
 
 export interface Origins extends AsyncDisposable {

@@ -2,12 +2,13 @@
 import { formatBytes, formatDurationMs } from '../core/units.ts';
 import type { FileResult } from './dfget/download.ts';
 
-/** One JSON object per file, each on a line of its own; durations in milliseconds. */
-export function receiptJson({ url, taskId, contentLengthBytes, receipt }: FileResult): string {
+/** One JSON object per file, or bundle of small ones, one line each; durations in milliseconds. */
+export function receiptJson({ url, taskId, contentLengthBytes, files, receipt }: FileResult): string {
   if (!receipt)
     return JSON.stringify({ url, contentLengthBytes, bytesFromOrigin: contentLengthBytes, viaDaemon: false });
   return JSON.stringify({
     url,
+    ...(files !== undefined && { files }),
     taskId,
     contentLengthBytes,
     viaDaemon: true,
@@ -21,8 +22,9 @@ export function receiptJson({ url, taskId, contentLengthBytes, receipt }: FileRe
   });
 }
 
-export function receiptText({ url, taskId, contentLengthBytes, receipt }: FileResult): string {
-  const lines = [`${url}: ${formatBytes(contentLengthBytes)}`];
+export function receiptText({ url, taskId, contentLengthBytes, files, receipt }: FileResult): string {
+  const what = files === undefined ? url : `${url}, a bundle of ${count(files, 'file')}`;
+  const lines = [`${what}: ${formatBytes(contentLengthBytes)}`];
   if (!receipt) return [...lines, `  ${formatBytes(contentLengthBytes)} straight from the origin`, ''].join('\n');
   const row = (bytes: number, from: string): void => {
     if (bytes > 0) lines.push(`  ${formatBytes(bytes).padStart(10)}  ${share(bytes, contentLengthBytes)}  ${from}`);

@@ -5,12 +5,13 @@
  * bytes and dfget writes them, so that a file always has the owner and the rights of the caller. Without a daemon, or
  * when it fails, dfget reads from the origin directly unless that is disabled, and says so.
  */
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Command, CommandIo } from '../../core/process/command.ts';
 import { DragonflyError, toDragonflyError, type ErrorCode } from '../../core/errors.ts';
 import { makeDirectory } from '../../core/files/make-directory.ts';
 import { outputTarget } from '../../core/files/output-file.ts';
 import { findDaemon, requireDaemon, type DaemonEndpoint } from '../daemon-endpoint.ts';
+import type { BundleTarget } from './bundle.ts';
 import type { ListDirectory } from './directory.ts';
 import type { FileDownload, FileResult } from './download.ts';
 import { parseDfgetOptions, type DfgetOptions } from './options.ts';
@@ -55,6 +56,10 @@ interface DfgetRunOptions {
 }
 
 type DownloadOne = (file: FileDownload, path: string | undefined) => Promise<FileResult>;
+type DownloadBundle = (
+  download: FileDownload,
+  target: Pick<BundleTarget, 'work' | 'directory' | 'onFile'>,
+) => Promise<FileResult>;
 
 class DfgetRun {
   readonly #options: DfgetOptions;
@@ -62,6 +67,8 @@ class DfgetRun {
   readonly #openOrigins: OpenOrigins | undefined;
   readonly #signal: AbortSignal;
   #streamed = false;
+  /** Files below a directory that are in their places. */
+  readonly #written = new Set<string>();
 
   constructor({ options, io, openOrigins, signal }: DfgetRunOptions) {
     this.#options = options;
@@ -97,13 +104,20 @@ class DfgetRun {
     // Only a daemon of the same user may write to paths for us, because its rights are exactly ours.
     const places = !transfer && !range && endpoint.ownerUid === process.geteuid?.();
     const { listByDaemon } = await import('./directory.ts');
-    await this.#all(listByDaemon(client, this.#options), async (file, path) => {
+    const { overwrite } = this.#options;
+    const bundle: DownloadBundle = async (download, target) => {
+      const { downloadBundle } = await import('./bundle.ts');
+      const openSink = (path: string): Promise<ContentSink> => this.#sink(path);
+      return downloadBundle(client, download, { ...target, readsStore: places, overwrite, openSink });
+    };
+    const one: DownloadOne = async (file, path) => {
       const target = places && path !== undefined ? await outputTarget(path, this.#options.overwrite) : undefined;
       // A device or FIFO, such as /dev/fd/3, may belong to this process only.
       if (target?.kind === 'file') return downloadInPlace(client, target.path, file);
       await using sink = await this.#sink(path);
       return await downloadToSink(client, sink, file);
-    });
+    };
+    await this.#all(listByDaemon(client, this.#options), one, bundle);
   }
 
   async #byOrigin(origins: Origins): Promise<void> {
@@ -126,25 +140,36 @@ class DfgetRun {
   }
 
   /** Downloads one file, or all files below a directory. */
-  async #all(list: ListDirectory, downloadOne: DownloadOne): Promise<void> {
+  async #all(list: ListDirectory, downloadOne: DownloadOne, downloadBundle?: DownloadBundle): Promise<void> {
     const { url, recursive, output } = this.#options;
     if (!recursive) return this.#one(url, output, downloadOne);
-    const { filesBelow, eachFile } = await import('./directory.ts');
-    const files = await filesBelow(url, list, recursive, this.#signal);
+    const { filesBelow } = await import('./directory.ts');
+    const tree = await filesBelow(url, list, recursive, this.#signal);
     if (recursive.listOnly) {
-      for (const file of files) this.#io.stdout.write(`${file.url}\n`);
+      for (const file of tree.files) this.#io.stdout.write(`${file.url}\n`);
       return;
     }
     const directory = output ?? '.';
     makeDirectory(directory);
+    const { downloadTree } = await import('./recursive.ts');
+    const { files } = tree;
     using progress = this.#progress(`${files.length} files`);
-    let done = 0;
-    const work = { directory, concurrency: recursive.maxConcurrentRequests, signal: this.#signal };
-    await eachFile(files, work, async (file, path, signal) => {
-      const result = await downloadOne({ url: file.url, options: this.#options, progress, signal }, path);
-      done += 1;
-      progress.label = `${done}/${files.length} files`;
-      this.#tell(result);
+    const options = this.#options;
+    const work = { directory, options, concurrency: recursive.maxConcurrentRequests, signal: this.#signal };
+    const left = files.filter(({ path }) => !this.#written.has(join(directory, path)));
+    await downloadTree({ ...tree, files: left }, work, {
+      file: (file, path, signal) => downloadOne({ url: file.url, options, progress, signal }, path),
+      bundle:
+        downloadBundle &&
+        ((bundle, onFile, signal) =>
+          downloadBundle({ url, options, progress, signal }, { work: bundle, directory, onFile })),
+      onFile: (path) => {
+        this.#written.add(path);
+        progress.label = `${this.#written.size}/${files.length} files`;
+      },
+      onResult: (result) => this.#tell(result),
+      onFallBack: ({ message }, count) =>
+        this.#io.stderr.write(`dfget: ${message}\ndfget: downloading ${count} files one by one instead\n`),
     });
   }
 

@@ -23,12 +23,14 @@ function tree(...paths: readonly string[]): ListDirectory {
       .filter((path) => `${root}${path}`.startsWith(url))
       .map((path) => `${root}${path}`.slice(url.length));
     const names = new Set(below.map((path) => (path.includes('/') ? `${path.split('/')[0]}/` : path)));
-    return [...names].map((name) => ({ url: url + name, contentLengthBytes: 1, isDirectory: name.endsWith('/') }));
+    const entryOf = (name: string) => ({ url: url + name, contentLengthBytes: 1, isDirectory: name.endsWith('/') });
+    return { bundles: true, entries: [...names].map(entryOf) };
   };
 }
 
 async function paths(list: ListDirectory, options: Partial<RecursiveOptions> = {}): Promise<string[]> {
-  return (await filesBelow(root, list, { ...everything, ...options }, signal)).map((file) => file.path).sort();
+  const { files } = await filesBelow(root, list, { ...everything, ...options }, signal);
+  return files.map((file) => file.path).sort();
 }
 
 const sample = tree('a.bin', 'b%20c.bin', 'sub/d.bin', 'sub/deep/e.txt');
@@ -41,12 +43,12 @@ describe('recursive download', () => {
   });
 
   it('reads a listing that tells all levels at once', async () => {
-    const all: ListDirectory = async () =>
-      ['sub/', 'sub/d.bin', 'a.bin'].map((path) => ({
-        url: root + path,
-        contentLengthBytes: 1,
-        isDirectory: path.endsWith('/'),
-      }));
+    const entries = ['sub/', 'sub/d.bin', 'a.bin'].map((path) => ({
+      url: root + path,
+      contentLengthBytes: 1,
+      isDirectory: path.endsWith('/'),
+    }));
+    const all: ListDirectory = async () => ({ entries, bundles: true });
     assert.deepEqual(await paths(all), ['a.bin', 'sub/d.bin']);
   });
 
@@ -73,7 +75,8 @@ describe('recursive download', () => {
       `${root}a%2Fb`,
       `${root}%00`,
     ]) {
-      const list: ListDirectory = async () => [{ url, contentLengthBytes: 1, isDirectory: false }];
+      const entries = [{ url, contentLengthBytes: 1, isDirectory: false }];
+      const list: ListDirectory = async () => ({ entries, bundles: true });
       await assert.rejects(paths(list), { code: 'PERMISSION_DENIED' }, url);
     }
   });

@@ -1,7 +1,6 @@
-/** `dfget --recursive`: lists a directory at the origin and downloads its files, several at a time. */
+/** What `dfget --recursive` finds below a directory at the origin. */
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { dirname, join, matchesGlob } from 'node:path';
+import { matchesGlob } from 'node:path';
 import { DragonflyError } from '../../core/errors.ts';
 import { hubField } from '../../rpc/fields/hub-field.ts';
 import { ListTaskEntriesRequest } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
@@ -9,13 +8,23 @@ import { originSettings, type DaemonClient } from './download.ts';
 import type { DfgetOptions, RecursiveOptions } from './options.ts';
 import type { OriginEntry, Origins } from '../origin.ts';
 
-export type ListDirectory = (url: string, signal: AbortSignal) => Promise<readonly OriginEntry[]>;
+export interface DirectoryListing {
+  readonly entries: readonly OriginEntry[];
+  /** Whoever has listed it takes small files in bundles. */
+  readonly bundles: boolean;
+}
 
-export interface RemoteFile {
-  readonly url: string;
+export type ListDirectory = (url: string, signal: AbortSignal) => Promise<DirectoryListing>;
+
+export interface RemoteFile extends Pick<OriginEntry, 'url' | 'contentLengthBytes' | 'validator' | 'digest'> {
   /** Relative to the requested directory, without `..`. */
   readonly path: string;
-  readonly contentLengthBytes: number;
+}
+
+export interface RemoteTree {
+  readonly files: readonly RemoteFile[];
+  /** The files may be asked for in bundles. */
+  readonly bundles: boolean;
 }
 
 /** Files below the URL that match the filters. Throws RESOURCE_EXHAUSTED when there are more than allowed. */
@@ -24,15 +33,18 @@ export async function filesBelow(
   list: ListDirectory,
   options: RecursiveOptions,
   signal: AbortSignal,
-): Promise<RemoteFile[]> {
+): Promise<RemoteTree> {
   const { includes, accept, reject, level, maxFiles } = options;
   const files: RemoteFile[] = [];
   const seen = new Set([root]);
+  let bundles = true;
   let directories = [root];
   for (let depth = 1; directories.length > 0; depth += 1) {
     const below: string[] = [];
     for (const directory of directories) {
-      for (const entry of await list(directory, signal)) {
+      const listing = await list(directory, signal);
+      bundles &&= listing.bundles;
+      for (const entry of listing.entries) {
         if (seen.has(entry.url)) continue;
         seen.add(entry.url);
         if (entry.isDirectory) {
@@ -42,44 +54,14 @@ export async function filesBelow(
         const path = relativePath(root, entry.url);
         if (includes.length > 0 && !includes.some((include) => isIncluded(path, include))) continue;
         if (accept?.test(entry.url) === false || reject?.test(entry.url)) continue;
-        files.push({ url: entry.url, path, contentLengthBytes: entry.contentLengthBytes });
+        const { url, contentLengthBytes, validator, digest } = entry;
+        files.push({ url, path, contentLengthBytes, validator, digest });
         if (files.length > maxFiles) throw tooMany(root, maxFiles);
       }
     }
     directories = level === 0 || depth < level ? below : [];
   }
-  return files;
-}
-
-/** Runs the downloads, a limited number at a time; the first failure stops the others. */
-export async function eachFile(
-  files: readonly RemoteFile[],
-  { directory, concurrency, signal }: { directory: string; concurrency: number; signal: AbortSignal },
-  download: (file: RemoteFile, path: string, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  const waiting = files.values();
-  const worker = async (): Promise<void> => {
-    for (const file of waiting) {
-      either.throwIfAborted();
-      const path = join(directory, file.path);
-      await mkdir(dirname(path), { recursive: true });
-      await download(file, path, either);
-    }
-  };
-  const workers = Array.from({ length: Math.min(concurrency, files.length) }, async () => {
-    try {
-      await worker();
-    } catch (error) {
-      failed.abort(error); // the reason for all later failures
-      throw error;
-    }
-  });
-  const results = await Promise.allSettled(workers);
-  if (failed.signal.aborted) throw failed.signal.reason;
-  const rejected = results.find((result) => result.status === 'rejected');
-  if (rejected) throw rejected.reason;
+  return { files, bundles };
 }
 
 export function listByDaemon(client: DaemonClient, options: DfgetOptions): ListDirectory {
@@ -93,12 +75,15 @@ export function listByDaemon(client: DaemonClient, options: DfgetOptions): ListD
       ...(hdfs && { hdfs }),
       ...(hub && { [hubField(url)]: hub }),
     });
-    const { entries } = await client.listTaskEntries(request, { signal, timeoutMs: listTimeoutMs });
-    return entries.map((entry) => ({
-      url: entry.url,
-      contentLengthBytes: entry.contentLength,
-      isDirectory: entry.isDir,
+    const { entries, bundles } = await client.listTaskEntries(request, { signal, timeoutMs: listTimeoutMs });
+    const listed = entries.map(({ url, contentLength, isDir, validator, digest }) => ({
+      url,
+      contentLengthBytes: contentLength,
+      isDirectory: isDir,
+      validator,
+      digest,
     }));
+    return { entries: listed, bundles };
   };
 }
 
@@ -106,7 +91,7 @@ export function listByOrigin(origins: Origins, options: DfgetOptions): ListDirec
   return async (url, signal) => {
     const entries: OriginEntry[] = [];
     for await (const entry of origins.list({ ...originSettings(options), url, signal })) entries.push(entry);
-    return entries;
+    return { entries, bundles: false };
   };
 }
 

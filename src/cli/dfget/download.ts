@@ -31,6 +31,8 @@ export interface FileResult {
   readonly contentLengthBytes: number;
   readonly taskId: string | undefined;
   readonly receipt: Receipt | undefined;
+  /** That it is a bundle of; absent for a file. */
+  readonly files?: number;
 }
 
 /** The daemon writes the file itself: as a hard link, a reflink or a copy. */
@@ -109,13 +111,15 @@ export async function downloadToSink(
 interface Wanted {
   readonly start: number;
   readonly length: number;
+  /** Where the daemon keeps it, if that was asked for and may be told. */
+  readonly contentFile: string | undefined;
 }
 
 /** Reads the daemon's answers to their end. */
-async function follow(
+export async function follow(
   client: DaemonClient,
   download: FileDownload,
-  more: Partial<Download>,
+  { tellContentFile = false, ...more }: Partial<Download> & { readonly tellContentFile?: boolean },
   onPiece: (piece: Piece, wanted: Wanted) => Promise<void>,
 ): Promise<FileResult> {
   const { url, options, progress, signal } = download;
@@ -123,6 +127,7 @@ async function follow(
     download: { ...downloadMessage(url, options), ...more },
     ...(options.rateLimit !== undefined && { rateLimit: options.rateLimit }),
     gatherPieces: true,
+    ...(tellContentFile && { tellContentFile }),
   });
   let wanted: Wanted | undefined;
   let taskId: string | undefined;
@@ -131,8 +136,8 @@ async function follow(
     taskId = message.taskId;
     switch (message.response?.$case) {
       case 'downloadTaskStartedResponse': {
-        const { contentLength } = message.response.value;
-        wanted = wantedPart(options, contentLength);
+        const { contentLength, contentFile } = message.response.value;
+        wanted = { ...wantedPart(options, contentLength), contentFile };
         progress.expect(wanted.length);
         break;
       }
@@ -155,13 +160,13 @@ async function follow(
   return { url, contentLengthBytes: wanted.length, taskId, receipt };
 }
 
-function wantedPart({ range }: DfgetOptions, contentLengthBytes: number): Wanted {
+function wantedPart({ range }: DfgetOptions, contentLengthBytes: number): Omit<Wanted, 'contentFile'> {
   if (!range) return { start: 0, length: contentLengthBytes };
   const end = Math.min((range.last ?? Number.MAX_SAFE_INTEGER) + 1, contentLengthBytes);
   return { start: range.first, length: Math.max(0, end - range.first) };
 }
 
-function overlap({ offset, length }: Piece, wanted: Wanted): number {
+function overlap({ offset, length }: Piece, wanted: Pick<Wanted, 'start' | 'length'>): number {
   return Math.max(0, Math.min(offset + length, wanted.start + wanted.length) - Math.max(offset, wanted.start));
 }
 

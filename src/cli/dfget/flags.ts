@@ -64,7 +64,7 @@ export const flagTable: readonly Flag[] = [
   },
   {
     flags: '--max-concurrent-requests <number>',
-    text: 'with --recursive: files at once (default 5)',
+    text: 'with --recursive: files, or bundles of small ones, at once (default 5)',
     env: 'DFGET_MAX_CONCURRENT_REQUESTS',
   },
   {
@@ -85,7 +85,10 @@ export const flagTable: readonly Flag[] = [
     env: 'DFGET_CONTENT_FOR_CALCULATING_TASK_ID',
   },
   { flags: '--piece-length <size>', text: '4MiB or more; by default from the length', env: 'DFGET_PIECE_LENGTH' },
-  { flags: '--ratelimit <rate>', text: 'bytes per second of each file, such as 20MiB; 0 sets no limit (the default)' },
+  {
+    flags: '--ratelimit <rate>',
+    text: 'bytes per second of each file or bundle, such as 20MiB; 0 sets no limit (the default)',
+  },
   { flags: '-p, --priority <0..6>', text: 'of the download (default 6)', env: 'DFGET_PRIORITY' },
   { flags: '-P <0..6>', text: '', alias: true },
   { flags: '--storage-region <name>', text: 'of the object storage', env: 'DFGET_STORAGE_REGION' },
