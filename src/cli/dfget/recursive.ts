@@ -104,7 +104,7 @@ function bundlesOf(tree: RemoteTree, options: DfgetOptions) {
   };
 }
 
-/** Runs the work, a bounded number at a time; the first failure stops the others. */
+/** Runs the work, a limited number at a time; the first failure stops the others. */
 async function eachOf(
   work: readonly ((signal: AbortSignal) => Promise<void>)[],
   { concurrency, signal }: { concurrency: number; signal: AbortSignal },
@@ -122,7 +122,7 @@ async function eachOf(
     try {
       await worker();
     } catch (error) {
-      failed.abort(error); // the reason of all that follow
+      failed.abort(error); // the reason for all later failures
       throw error;
     }
   });
