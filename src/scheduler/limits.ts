@@ -61,8 +61,8 @@ export const keptHostsAgeMs = 3_600_000;
 export const keptHostsNewMs = 500;
 export const keptHostsSeenMs = 60_000;
 
-/** Hosts of which others have told: how long looking for them may hold up a start, seeds that are looked at, records of Redis that are read at once. */
-export const introductionMs = 3_000;
+/** Hosts of which others have told: how long looking for them may hold up a start, which takes a moment unless the machine is busy or Redis is silent, seeds that are looked at, records of Redis that are read at once. */
+export const introductionMs = 10_000;
 export const maxIntroducedSeeds = 256;
 export const hostRecordsAtOnce = 500;
 

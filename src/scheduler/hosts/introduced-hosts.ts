@@ -65,7 +65,7 @@ export class IntroducedHosts implements Closable {
     if (!redis) return;
     const deadline = AbortSignal.timeout(introductionMs);
     try {
-      await using connection = await redis.open(hostDatabase, AbortSignal.any([deadline, this.#controller.signal]));
+      await using connection = await redis.tryOnce(hostDatabase, AbortSignal.any([deadline, this.#controller.signal]));
       using _late = onAbort(deadline, () => void connection[Symbol.asyncDispose]());
       const found = await originalHosts(connection, clusterId);
       await this.#introduce(found, deadline);

@@ -12,6 +12,8 @@ export interface ManagerRedis {
   readonly settings: RedisConfig;
   /** Resolves when it answers; until then it is tried again and again. */
   readonly open: (database: number, signal: AbortSignal) => Promise<RedisConnection>;
+  /** The same, and rejects when the first try fails. */
+  readonly tryOnce: (database: number, signal: AbortSignal) => Promise<RedisConnection>;
 }
 
 /** Undefined where none is configured. Connects to nothing yet. Throws CONFIG_INVALID when a certificate file cannot be read. */
@@ -23,6 +25,11 @@ export async function managerRedis(config: SchedulerConfig, logger: Logger): Pro
   return {
     settings,
     open: (database, signal) => RedisConnection.open({ settings, database, tls, onError }, signal),
+    tryOnce: (database, signal) => {
+      const failed = new AbortController();
+      const once = { settings, database, tls, onError: (error: Error) => failed.abort(error) };
+      return RedisConnection.open(once, AbortSignal.any([signal, failed.signal]));
+    },
   };
 }
 
