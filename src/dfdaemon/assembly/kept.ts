@@ -45,6 +45,14 @@ export function openKeptTasks(
   });
   owned.add('kept tasks', kept);
   store.onCorrupt((task) => kept.heal(task));
-  const persistent = new PersistentTasks({ kept, store, sources, upstream, sealed, uploads: pendingUploads });
+  const persistent = new PersistentTasks({
+    kept,
+    store,
+    sources,
+    upstream,
+    sealed,
+    uploads: pendingUploads,
+    news: schedulers.objects,
+  });
   return { kept, persistent, pendingUploads };
 }

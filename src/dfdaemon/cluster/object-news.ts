@@ -73,6 +73,13 @@ export class ObjectNews {
     await this.#tellAll({ note: ObjectNote.CHANGED, key: object, bucket, partLength }, daemonLimits.objectChangeMs);
   }
 
+  /** The same for what this node has changed by another way than the doors that rely on it. Never throws. */
+  async changedHere(keys: ObjectKeys): Promise<void> {
+    for (const { changed } of this.#listeners) changed(keys.object);
+    await this.changed(keys, 0);
+    for (const { changed } of this.#listeners) changed(keys.object); // who has asked meanwhile may have heard of the one before
+  }
+
   /** A scheduler's word. */
   heard(keys: readonly string[]): void {
     for (const key of keys) {

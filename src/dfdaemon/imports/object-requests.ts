@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import { redact } from '../../core/redact.ts';
 import { isTagOf, type FoundObject, type UploadPart } from '../../swarm/replicas/object-upload.ts';
+import type { ObjectKeys } from '../cluster/object-news.ts';
 import { s3BucketConfig } from '../proxy/doors/s3/s3-config.ts';
 import { S3Store, type StoreRequest } from '../proxy/doors/s3/s3-store.ts';
 import { RequestBody } from '../proxy/wire/request-body.ts';
@@ -65,7 +66,12 @@ export class ObjectRequests {
     this.#name = redact(url);
   }
 
-  /** Prevents overwriting an object that someone else writes at this moment, if the store's dialect can express that. */
+  /** By which doors with the same key to the store are told that it has changed. */
+  get newsKeys(): ObjectKeys {
+    return this.#store.keysOf(this.#key);
+  }
+
+  /** Whoever else writes the name at this moment is not written over, where the dialect has words for it. */
   get #onlyNew(): Readonly<Record<string, string>> {
     return this.#store.config.scheme === 's3' ? { 'if-none-match': '*' } : {};
   }

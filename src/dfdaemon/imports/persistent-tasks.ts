@@ -11,6 +11,7 @@ import type { PersistentTask } from '../../../gen/common/v2/common.ts';
 import type { Caller } from '../../rpc/server/caller.ts';
 import type { KeptFacts, StoredObject } from '../../swarm/replicas/kept-task.ts';
 import { isTagOf, uploadPartLength, uploadParts, type FoundObject } from '../../swarm/replicas/object-upload.ts';
+import type { ObjectNews } from '../cluster/object-news.ts';
 import type { Upstream } from '../proxy/wire/upstream.ts';
 import type { Sources } from '../source/sources.ts';
 import type { TaskStore } from '../storage/task-store.ts';
@@ -29,6 +30,8 @@ export interface PersistentTasksOptions {
   readonly upstream: Upstream;
   readonly sealed: SealedStorage;
   readonly uploads: PendingUploads;
+  /** Doors rely on what the store said of an object. */
+  readonly news: Pick<ObjectNews, 'changedHere'>;
 }
 
 /** When an import is acknowledged: once the store has it; once the replicas exist, with the store written afterwards; or without any store. */
@@ -117,7 +120,7 @@ export class PersistentTasks {
     { keepObject, caller, ...place }: ReadOrder & { readonly keepObject: boolean },
     signal: AbortSignal,
   ): Promise<void> {
-    const { kept, upstream } = this.#options;
+    const { kept, upstream, news } = this.#options;
     const { taskId, object } = named(place);
     const told = await this.#told(taskId, object, signal);
     const toStore = !keepObject && told?.facts.object?.state !== 'replicas';
@@ -125,7 +128,13 @@ export class PersistentTasks {
     if (!told && (!requests || !(await requests.look(signal)))) return missing(place.url);
     // The nodes come first, because one of them may be uploading it.
     if (told) await kept.removeEverywhere(taskId, caller, { signal, calls: persistentCalls(object) });
-    await requests?.remove(signal);
+    if (!requests) return;
+    try {
+      await requests.remove(signal);
+    } finally {
+      // Also where nobody knows whether it has succeeded. Nobody is given it any more when this returns.
+      await news.changedHere(requests.newsKeys);
+    }
   }
 
   async #planOf(order: PersistOrder, staged: StagedImport, signal: AbortSignal): Promise<ImportPlan<PersistentTask>> {

@@ -51,6 +51,10 @@ export async function startSmallStore(): Promise<SmallStore> {
       });
       return;
     }
+    if (request.method === 'DELETE') {
+      objects.delete(name);
+      return void response.writeHead(204).end();
+    }
     const body = objects.get(name);
     if (!body) return fail(404, 'NoSuchKey');
     const etag = tagOf(body);
