@@ -1,6 +1,6 @@
 #!/bin/sh
 # `up --once` of the executable where there is nothing but glibc: no Node, no shell, no certificates. Needs root.
-#   bench/installed/chroot.sh dist/dragonfly-linux-x64
+#   bench/installed/chroot.sh dist/dragonfly-linux-amd64
 set -eu
 executable=$(realpath "$1")
 place=$(mktemp -d /tmp/df-chroot-XXXXXX)
