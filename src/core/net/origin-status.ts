@@ -1,5 +1,6 @@
 /**
- * What an origin's answer that is not the content means: a 404, a 403, a 503. Daemon and scheduler both learn it here.
+ * What an origin's answer that is not the content means: a 404, a 403, a 503. Daemon and scheduler both read it
+ * here; of its own daemons the scheduler takes their word that a failure is temporary.
  *
  * The node that asked decides about its own download in swarm/peer/download/origin-leases.ts, `failed`; the scheduler
  * decides about everybody else in swarm/scheduler/origin/origin-failures.ts.

@@ -140,8 +140,8 @@ class PeerStream {
   close(): void {
     const current = this.#brain.sessions.close(this.#session);
     this.#counters.over();
-    // A finished peer stays as a parent. A peer that is cut off while it downloads still counts if its host gives another sign of
-    // life.
+    // A finished peer stays as a parent, and so does one of the original that reports by another call. Any other leaves: a daemon of
+    // ours registers again, with what it holds.
     const { peerId } = this.#session;
     if (current && !this.#ended) this.#brain.run((swarm, nowMs) => swarm.calls.streamBroke(peerId, nowMs));
   }

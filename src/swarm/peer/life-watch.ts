@@ -1,5 +1,6 @@
 /**
- * Tells stalled parents from busy ones. Silence alone proves nothing, so a parent that owes something and has been silent for a
+ * Tells dead parents from busy ones. One that lives and gives nothing loses its piece to a hedge, and its request to a deadline (PieceRequest).
+ * Silence alone proves nothing, so a parent that owes something and has been silent for a
  * while is asked for a sign of life: a busy process answers, a stopped one or one behind a dead link does not. How long the
  * answer may take follows the longest recent answer of this parent and of every other node: on loaded machines all are slow.
  */

@@ -28,7 +28,7 @@ import { type Request, RequestBook } from './request-book.ts';
 export interface PieceRequest {
   readonly parentId: string;
   readonly piece: number;
-  /** A second request for a piece that is late elsewhere; whichever arrives first wins. */
+  /** A second request for a piece that is late elsewhere. The daemon lets it take over from the first: two do not write one piece. */
   readonly hedge: boolean;
 }
 

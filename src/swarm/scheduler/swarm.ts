@@ -5,7 +5,8 @@
  * carry out, in order. Nothing here waits, does I/O or knows the clock; `tick` does what falls due by itself and must be
  * called at `nextTickMs`. Events are atomic: each is checked first (Validation), then applied. One about a peer that is not
  * known throws PEER_UNKNOWN, about a host HOST_UNKNOWN, an illegal one FAILED_PRECONDITION, a contradictory one INVALID_ARGUMENT, one over a limit
- * RESOURCE_EXHAUSTED; then nothing has changed and nothing was decided, and the shell ends the stream with the error as it is.
+ * RESOURCE_EXHAUSTED; then this event has changed and decided nothing. The shell ends the peer's stream with the error as it is, and the
+ * end of the stream is an event of its own: the peer leaves, and its edges and lease with it.
  *
  * Life of a task: the first registration finds nobody, so the origin desk triggers a seed (or leases the origin to the
  * peer itself). Peers that come meanwhile wait. With the seed's registration it gets the lease and is a root; everybody

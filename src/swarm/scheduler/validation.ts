@@ -1,6 +1,6 @@
 /**
  * What makes an event unacceptable. Every check runs before its event changes anything: a rejected event leaves the
- * swarm unchanged and decides nothing. The roster and the states apply accepted events without checking again.
+ * swarm unchanged and decides nothing; that the peer leaves with its stream is the next event. The roster and the states apply accepted events without checking again.
  */
 import { DragonflyError } from '../../core/errors.ts';
 import { pieceLayout } from '../../core/piece-layout.ts';

@@ -1,4 +1,4 @@
-/** Announces to a scheduler of the original that this node holds a whole task. */
+/** Announces to a scheduler of the original that this node holds a whole task. Ours hear of it by cluster/held-news.ts. */
 import { DragonflyError } from '../../../core/errors.ts';
 import { Download } from '../../../../gen/common/v2/common.ts';
 import type { AnnouncePeerRequest } from '../../../../gen/scheduler/v2/scheduler.ts';

@@ -1,7 +1,8 @@
 /**
  * Daemons of the original that were called to fetch something report twice what they get: on their peer's stream, and
  * in answer to that call. When the stream breaks, they stay at the origin and do not open another; while the call runs,
- * their answers to it count. Every method is one event, like those of the swarm.
+ * their answers to it count. Every method is one event, like those of the swarm. The
+ * broken stream of any other peer ends here, too: that peer leaves.
  */
 import type { Decision } from '../../shared/decisions.ts';
 import type { PiecesFinished } from '../../shared/events.ts';

@@ -1,8 +1,8 @@
 /**
  * Who may fetch what from the origin.
  *
- * A lease names the one holder of a range of pieces; ranges never overlap, so the origin sends each byte once however
- * many peers ask. A lease ends when its pieces are held, or when its holder stalls, fails or leaves; what is then missing
+ * A lease names the one holder of a range of pieces; ranges do not overlap, so the origin sends each byte once however
+ * many peers ask. Two bounded exceptions: a few bytes a reader waits for (ReaderDesk), and one rescue of a task whose swarm stalls. A lease ends when its pieces are held, or when its holder stalls, fails or leaves; what is then missing
  * is leased again. Seeds come first: a task nobody holds makes a seed host fetch it, the next seed of the ring if
  * that one does not come, and a waiting peer itself if no seed does.
  */
