@@ -7,6 +7,7 @@ import type { Logger } from '../core/process/logger.ts';
 import type { Participation } from '../rpc/control-key.ts';
 import { isKeptUrl } from '../rpc/fields/kept-content.ts';
 import { Swarm } from '../swarm/scheduler/swarm.ts';
+import { PieceSet } from '../swarm/shared/piece-set.ts';
 import type { SwarmOptions } from '../swarm/scheduler/swarm-options.ts';
 import { ApplicationPriorities } from './applications.ts';
 import { HostRegistry } from './hosts/host-registry.ts';
@@ -87,6 +88,7 @@ export class Brain implements Closable {
       calls: this.calls,
       onFailure: (taskId, hostId) => this.#seedFailed(taskId, hostId),
       onAnswer: (taskId, header) => this.facts.setResponseHeader(taskId, header),
+      onHeld: (taskId, hostId, peerId) => this.#seedHolds(taskId, hostId, peerId),
       onResult: (result) => this.metrics.seedDownloads.inc({ result }),
     });
     this.sessions = new PeerSessions({
@@ -185,7 +187,21 @@ export class Brain implements Closable {
     this.run((swarm, nowMs) => swarm.seedDownloadFailed(taskId, hostId, nowMs));
   }
 
-  /** Forgets here what the swarm itself has dropped. */
+  /**
+   * A seed of the original registers at the scheduler of its own ring, whoever has called it. When a scheduler comes or goes rings differ for a while:
+   * what it has then is told in answer to the call alone.
+   */
+  #seedHolds(taskId: string, hostId: string, peerId: string): void {
+    const host = this.swarm.host(hostId);
+    const layout = this.swarm.task(taskId)?.layout;
+    const download = this.facts.get(taskId)?.download;
+    if (!host || !layout || !download || [...host.peers].some(({ task }) => task.id === taskId)) return;
+    const pieces = PieceSet.range(0, Math.ceil(layout.contentLengthBytes / layout.pieceLengthBytes));
+    const held = { taskId, peerId, url: download.url, layout, pieces };
+    this.run((swarm, nowMs) => swarm.announceHeld(hostId, held, nowMs));
+  }
+
+  /** What the swarm has dropped by itself is dropped here too. */
   #sweep(): void {
     for (const hostId of this.hosts.keepOnly((known) => this.swarm.host(known) !== undefined)) {
       this.book.gone(hostId, 'expired', undefined, performance.now());

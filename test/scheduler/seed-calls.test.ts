@@ -53,4 +53,26 @@ void describe('a seed that was called', () => {
     for (let answer = await peer.next(); answer !== undefined; answer = await peer.next())
       assert.notEqual(answer.$case, 'needBackToSourceResponse', 'the origin is asked by the seed alone');
   });
+
+  void it('is a holder when it has answered, though it registers at another scheduler', { timeout }, async () => {
+    const called = Promise.withResolvers<string>();
+    await using server = RpcServer.create({ host: '127.0.0.1', port: 0 }).addService(DfdaemonUploadDefinition, {
+      downloadTask: async function* () {
+        const ids = { hostId: await called.promise, taskId, peerId: 'of-another-ring' };
+        const value = { contentLength, range: undefined, responseHeader: {}, pieces: [], isFinished: true };
+        yield { ...ids, response: { $case: 'downloadTaskStartedResponse', value } };
+      },
+    });
+    await server.start();
+    await using fixture = await SchedulerFixture.start();
+    const seedHost = await fixture.host({ port: server.port, type: 1 });
+    const peer = fixture.peer(await fixture.host(), { extended: false });
+    const given = peer.register({ ...known, actualPieceCount: pieces }).expect('normalTaskResponse');
+    called.resolve(seedHost.id);
+    const { candidateParents } = await given;
+    assert.deepEqual(
+      candidateParents.map(({ id, host }) => [id, host?.id]),
+      [['of-another-ring', seedHost.id]],
+    );
+  });
 });

@@ -11,13 +11,16 @@ export interface CallEvents {
   readonly ended: (peerId: string, done: boolean) => void;
 }
 
-/** @param onAnswer called with each answer as it arrives. */
+/**
+ * Resolves with the peer that the daemon has named, when it has all of it; empty when it named none.
+ * @param onAnswer called with each answer as it comes
+ */
 export async function hearCall(
   answers: AsyncIterable<DownloadTaskResponse>,
   hostId: string,
   { answered, told, ended }: CallEvents,
   onAnswer?: (answer: DownloadTaskResponse) => void,
-): Promise<void> {
+): Promise<string> {
   let named = '';
   let done = false;
   try {
@@ -29,6 +32,7 @@ export async function hearCall(
       if (piece && peerId === named) told(peerId, reportOf(piece));
     }
     done = true;
+    return named;
   } finally {
     if (named !== '') ended(named, done);
   }

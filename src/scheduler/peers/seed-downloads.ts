@@ -22,6 +22,8 @@ export interface SeedEvents {
    * reports it nowhere else.
    */
   readonly onAnswer?: (taskId: string, responseHeader: Readonly<Record<string, string>>) => void;
+  /** The seed has everything, as that peer. */
+  readonly onHeld?: (taskId: string, hostId: string, peerId: string) => void;
   readonly onResult?: (result: 'success' | 'failure') => void;
 }
 
@@ -56,7 +58,7 @@ export class SeedDownloads implements Closable {
   }
 
   async #run(taskId: string, seed: Host, download: Download): Promise<void> {
-    const { channels, ownAddress, timeoutMs, logger, calls, onAnswer, onFailure, onResult } = this.#options;
+    const { channels, ownAddress, timeoutMs, logger, calls, onAnswer, onFailure, onHeld, onResult } = this.#options;
     const answered = new AbortController();
     const dead = new AbortController();
     const signal = AbortSignal.any([this.#controller.signal, dead.signal]);
@@ -78,11 +80,12 @@ export class SeedDownloads implements Closable {
       // The seed reports what it holds as a peer, too.
       const metadata = { [schedulerHeader]: ownAddress() };
       const told = client.downloadTask({ download }, { signal, timeoutMs, metadata });
-      await hearCall(told, seed.id, calls, ({ response }) => {
-        answered.abort(); // from here on the seed is heard through other messages
+      const peerId = await hearCall(told, seed.id, calls, ({ response }) => {
+        answered.abort(); // from here on it is heard of otherwise
         if (response?.$case === 'downloadTaskStartedResponse') onAnswer?.(taskId, response.value.responseHeader);
       });
       onResult?.('success');
+      if (peerId !== '') onHeld?.(taskId, seed.id, peerId);
     } catch (error) {
       if (this.#controller.signal.aborted) return;
       const { code, message } = toDragonflyError(error);
