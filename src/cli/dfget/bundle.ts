@@ -145,7 +145,7 @@ async function writeWithCare(openSink: BundleTarget['openSink'], path: string, b
   await sink.finish(bytes.length);
 }
 
-/** Bytes in their order, whatever parts they come in. */
+/** Bytes in their order, whatever parts they come in. What is taken is good until more is taken, and so is a part until the next. */
 class Content {
   readonly #parts: Iterator<Buffer>;
   #part: Buffer = Buffer.alloc(0);
@@ -156,14 +156,12 @@ class Content {
 
   take(bytes: number): Buffer {
     if (this.#part.length >= bytes) return this.#cut(bytes);
-    const taken: Buffer[] = [];
-    for (let wanted = bytes; wanted > 0;) {
+    const taken = Buffer.allocUnsafe(bytes);
+    for (let done = 0; done < bytes;) {
       if (this.#part.length === 0) this.#part = this.#next();
-      const cut = this.#cut(Math.min(wanted, this.#part.length));
-      wanted -= cut.length;
-      taken.push(cut);
+      done += this.#cut(Math.min(bytes - done, this.#part.length)).copy(taken, done);
     }
-    return Buffer.concat(taken);
+    return taken;
   }
 
   #cut(bytes: number): Buffer {
@@ -198,8 +196,9 @@ class StoreFile implements Disposable {
   }
 
   *pieces(): Generator<Buffer> {
+    const reader = new Reader();
     for (const { offset, length, digest } of [...this.#pieces.values()].toSorted((a, b) => a.offset - b.offset)) {
-      const bytes = this.#fd === undefined ? undefined : readAt(this.#fd, offset, length);
+      const bytes = this.#fd === undefined ? undefined : reader.at(this.#fd, offset, length);
       if (!bytes || digest !== `crc32:${crc32(bytes)}`)
         throw new NotInStore('STORAGE', 'the store of the dfdaemon is not to be read here');
       yield bytes;
@@ -215,9 +214,10 @@ const partBytes = 4 * 2 ** 20;
 
 function* partsOf(path: string, lengthBytes: number): Generator<Buffer> {
   const fd = openSync(path, 'r');
+  const reader = new Reader();
   try {
     for (let at = 0; at < lengthBytes; at += partBytes) {
-      const part = readAt(fd, at, Math.min(partBytes, lengthBytes - at));
+      const part = reader.at(fd, at, Math.min(partBytes, lengthBytes - at));
       if (!part) throw new DragonflyError('OUTPUT', `${path} has become shorter while it was read`);
       yield part;
     }
@@ -226,13 +226,18 @@ function* partsOf(path: string, lengthBytes: number): Generator<Buffer> {
   }
 }
 
-/** Undefined where the file ends before. */
-function readAt(fd: number, offset: number, length: number): Buffer | undefined {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  for (let done = 0; done < length;) {
-    const count = readSync(fd, bytes, done, length - done, offset + done);
-    if (count === 0) return undefined;
-    done += count;
+/** Reads into one buffer: new ones of that size cost more than what is read into them. */
+class Reader {
+  #buffer = Buffer.alloc(0);
+
+  /** Undefined where the file ends before. */
+  at(fd: number, offset: number, length: number): Buffer | undefined {
+    if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
+    for (let done = 0; done < length;) {
+      const count = readSync(fd, this.#buffer, done, length - done, offset + done);
+      if (count === 0) return undefined;
+      done += count;
+    }
+    return this.#buffer.subarray(0, length);
   }
-  return bytes;
 }
