@@ -93,7 +93,7 @@ describe('a target of a rule', { skip: missing === undefined ? false : `${missin
     eventually(async () => {
       const { target_copies: copies } = await root.ok<Rule>('GET', path);
       assert.equal(copies?.proven, count, JSON.stringify(await root.ok('GET', `${path}/tags`)));
-    }, 60_000);
+    }, 120_000);
   const sentBy = (digest: string): number => source.bytesSent(digest);
 
   test('tags of all platforms are there by the same digest, what they have in common goes once, and skopeo pulls them', async () => {
