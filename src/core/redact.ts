@@ -7,8 +7,9 @@
 /** Query parameters with credentials that stay valid until somebody changes them. */
 const standing =
   '[a-z_.-]{0,60}(?:token|api[_-]?key|password|passwd|pwd|secret|secret[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|subscription[_-]?key|credentials?|jwt|session[_-]?id)|key|auth|authorization';
-/** Query parameters that grant access to one object for a while. */
-const signed = '[a-z_.-]{0,60}(?:signature|credential|security[_-]?token)|sig|q-ak|q-signature|hmac|policy';
+/** Names of those that open one object for a while. */
+const signed =
+  '[a-z_.-]{0,60}(?:signature|credential|security[_-]?token)|sig|q-ak|q-signature|hmac|policy|hdnea|hdnts|hdntl';
 
 const standingParam = new RegExp(`^(?:${standing})$`, 'i');
 const signedParam = new RegExp(`^(?:${signed})$`, 'i');

@@ -9,6 +9,7 @@ import { onAbort, type Closable } from '../core/process/lifecycle.ts';
 import { AnswerPace } from './answer-pace.ts';
 import { controlProofHeader, type ControlKey } from './control-key.ts';
 import * as limits from './limits.ts';
+import type { MemberRole } from './server/caller.ts';
 import { serverIdentityCheck, type ClientTls } from './tls.ts';
 
 export interface ChannelOptions {
@@ -44,6 +45,8 @@ export class Channels implements Closable {
   readonly #options: ChannelOptions;
   /** By last use, oldest first. */
   readonly #channels = new Map<string, OpenChannel>();
+  /** What is served at an address, where that is known. */
+  readonly #roles = new Map<string, MemberRole>();
   /** Connections with the previous certificate, kept for running calls. */
   #outdated: OpenChannel[] = [];
   #closed = false;
@@ -57,6 +60,14 @@ export class Channels implements Closable {
   metadataFor(address: string): Readonly<Record<string, string>> {
     const { controlKey } = this.#options;
     return controlKey ? { [controlProofHeader]: controlKey.proofFor(address) } : {};
+  }
+
+  /** Refuses a server at this address whose certificate names another role. */
+  expect(address: string, role: MemberRole): void {
+    this.#roles.delete(address);
+    this.#roles.set(address, role);
+    const [oldest] = this.#roles.keys();
+    if (this.#roles.size > limits.maxChannels && oldest !== undefined) this.#roles.delete(oldest);
   }
 
   heard(address: string, metadata: Metadata): void {
@@ -126,19 +137,23 @@ export class Channels implements Closable {
     this.#makeRoom();
     const { tls, keepAliveMs, keepAliveTimeoutMs, maxResponseBytes } = this.#options;
     const controller = new AbortController();
-    const client = new Client(address, channelCredentials(address.startsWith('unix:') ? undefined : tls), {
-      'grpc.enable_http_proxy': 0,
-      'grpc.max_receive_message_length': maxResponseBytes ?? limits.maxResponseBytes,
-      'grpc.max_send_message_length': -1,
-      'grpc.max_metadata_size': limits.maxMetadataBytes,
-      'grpc.keepalive_time_ms': keepAliveMs ?? limits.clientKeepAliveMs,
-      'grpc.keepalive_timeout_ms': keepAliveTimeoutMs ?? limits.clientKeepAliveTimeoutMs,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 5_000,
-      'grpc.enable_retries': 0, // only the caller knows whether a call may be repeated
-      'grpc.use_local_subchannel_pool': 1,
-      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
-    });
+    const client = new Client(
+      address,
+      channelCredentials(address.startsWith('unix:') ? undefined : tls, this.#roles.get(address)),
+      {
+        'grpc.enable_http_proxy': 0,
+        'grpc.max_receive_message_length': maxResponseBytes ?? limits.maxResponseBytes,
+        'grpc.max_send_message_length': -1,
+        'grpc.max_metadata_size': limits.maxMetadataBytes,
+        'grpc.keepalive_time_ms': keepAliveMs ?? limits.clientKeepAliveMs,
+        'grpc.keepalive_timeout_ms': keepAliveTimeoutMs ?? limits.clientKeepAliveTimeoutMs,
+        'grpc.initial_reconnect_backoff_ms': 100,
+        'grpc.max_reconnect_backoff_ms': 5_000,
+        'grpc.enable_retries': 0, // only the caller knows whether a call may be repeated
+        'grpc.use_local_subchannel_pool': 1,
+        ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
+      },
+    );
     const channel = { client, closed: controller.signal, controller };
     this.#channels.set(address, channel);
     return channel;
@@ -161,8 +176,8 @@ function end({ controller, client }: OpenChannel, why: string): void {
   client.close();
 }
 
-function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
+function channelCredentials(tls: ClientTls | undefined, role: MemberRole | undefined): ChannelCredentials {
   if (!tls) return credentials.createInsecure();
-  const checkServerIdentity = serverIdentityCheck(tls);
+  const checkServerIdentity = serverIdentityCheck(tls, role);
   return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null, { checkServerIdentity });
 }

@@ -20,6 +20,7 @@ import { featuresHeader, swarmFeature } from './features.ts';
 import { unaryTimeoutMs } from './limits.ts';
 import { errorFromStatus } from './status.ts';
 import { readMessages, writeMessage } from './streams.ts';
+import type { MemberRole } from './server/caller.ts';
 import { injectTrace } from './tracing.ts';
 
 const callEnded = new DragonflyError('CANCELLED', 'the call has ended');
@@ -54,6 +55,8 @@ export function createClient<S extends ServiceDefinition>(
   channels: Channels,
   address: string,
 ): RpcClient<S> {
+  const role = roles.find(([ofRole]) => service.fullName.startsWith(ofRole))?.[1];
+  if (role && !address.startsWith('unix:')) channels.expect(address, role);
   const methods = Object.entries(service.methods).map(([key, method]) => {
     const call = new MethodCall(service, method, channels, address);
     if (method.responseStream)
@@ -62,6 +65,12 @@ export function createClient<S extends ServiceDefinition>(
   });
   return Object.fromEntries(methods) as RpcClient<S>;
 }
+
+/** Who serves what, by the beginning of its name. */
+const roles: readonly (readonly [string, MemberRole])[] = [
+  ['scheduler.', 'scheduler'],
+  ['manager.', 'manager'],
+];
 
 class MethodCall {
   readonly #service: ServiceDefinition;

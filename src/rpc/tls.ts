@@ -2,6 +2,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { checkServerIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { longestTimerMs } from './limits.ts';
+import { identityOf } from './member-identity.ts';
+import type { MemberRole } from './server/caller.ts';
 
 /** PEM. After a renewal the same object has new values and notifies its listeners. */
 export interface TlsMaterial {
@@ -61,15 +63,27 @@ export interface ClientTls extends TlsMaterial {
   readonly serverName?: string;
 }
 
-/** For Node's TLS: the usual check, and rejects a server whose certificate was revoked. */
-export function serverIdentityCheck({
-  revocations,
-}: Pick<TlsMaterial, 'revocations'>): (host: string, certificate: PeerCertificate) => Error | undefined {
-  return (host, certificate) =>
-    checkServerIdentity(host, certificate) ??
-    (revocations?.has(certificate.serialNumber) === true
-      ? Object.assign(new Error('its certificate was revoked'), { code: 'CERT_REVOKED' })
-      : undefined);
+/**
+ * For the TLS of Node: as usual, and refuses a server whose certificate was revoked, or says that its holder is something else in
+ * the cluster. One that says nothing of that was not given to a member.
+ */
+export function serverIdentityCheck(
+  { revocations }: Pick<TlsMaterial, 'revocations'>,
+  role?: MemberRole,
+): (host: string, certificate: PeerCertificate) => Error | undefined {
+  return (host, certificate) => {
+    const wrong = checkServerIdentity(host, certificate);
+    if (wrong) return wrong;
+    if (revocations?.has(certificate.serialNumber) === true)
+      return refused('its certificate was revoked', 'CERT_REVOKED');
+    const shown = identityOf(certificate.subjectaltname)?.role;
+    if (role === undefined || shown === undefined || shown === role) return undefined;
+    return refused(`its certificate is that of a ${shown}, not of a ${role}`, 'CERT_ROLE');
+  };
+}
+
+function refused(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /** A connection is valid as long as the certificate that its other end presented; after a renewal, clients reconnect. */

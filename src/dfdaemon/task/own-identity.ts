@@ -34,11 +34,9 @@ const harmlessHeaders: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'pragma',
-  'referer',
   'te',
   'traceparent',
   'tracestate',
-  'user-agent',
   'x-request-id',
 ]);
 

@@ -1,5 +1,6 @@
 /** The header of an HTTP/1.x answer: how it is parsed, and which fields may be passed on. Pure. */
 import { DragonflyError } from '../../../core/errors.ts';
+import { redact } from '../../../core/redact.ts';
 
 export interface ResponseHead {
   readonly statusCode: number;
@@ -79,9 +80,15 @@ const perConnection = new Set([
 /** Fields that describe one answer rather than the content, or that identify one client. */
 const perAnswer = new Set(['content-length', 'content-range', 'set-cookie', 'set-cookie2']);
 
+/** Say where something is; a signature in them is for whoever was answered. */
+const places: ReadonlySet<string> = new Set(['content-location', 'link', 'location', 'refresh']);
+
 /** Header fields kept for later readers of the content. */
 export function contentHeader(header: Readonly<Record<string, string>>): Record<string, string> {
-  return without(header, new Set([...perAnswer, ...tokensOf(header['connection'])]));
+  const kept = without(header, new Set([...perAnswer, ...tokensOf(header['connection'])]));
+  return Object.fromEntries(
+    Object.entries(kept).map(([name, value]) => [name, places.has(name) ? redact(value) : value]),
+  );
 }
 
 /** Header fields of an error response that are passed to the caller. */

@@ -5,6 +5,7 @@
 import { toDragonflyError, type DragonflyError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/process/logger.ts';
 import type { StreamEnd } from '../../../swarm/peer/download/parent-streams.ts';
+import { requireTaskId } from '../../transport/vortex.ts';
 import { PieceSet } from '../../../swarm/shared/piece-set.ts';
 import type { SyncPiecesRequest, SyncPiecesResponse } from '../../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { PieceAddress } from '../../transport/piece-client.ts';
@@ -141,14 +142,16 @@ export class ParentLink {
 
   #take(message: ParentMessage): void {
     if (message.tcpPort !== undefined) {
+      const { vortexTaskId } = message;
       this.#pieceAddress = {
-        host: message.ip || this.parent.ip,
+        // Its own machine, whatever it says: no other is asked on a parent's word.
+        host: this.parent.ip,
         port: message.tcpPort,
         persistent: message.vortexPersistent,
         streamed: message.vortexStreamed,
         tls: message.tls,
         ...(message.imported && { imported: message.imported }),
-        ...(message.vortexTaskId !== '' && { taskId: message.vortexTaskId }),
+        ...(vortexTaskId !== '' && { taskId: requireTaskId(vortexTaskId) }),
       };
     }
     if (message.restricted) this.#news.restricted();
