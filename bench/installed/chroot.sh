@@ -20,5 +20,5 @@ for library in $(ldd "$executable" | grep -o '/[^ )]*' | sort -u); do
   cp -L "$library" "$place$library"
 done
 echo "in it: $(cd "$place" && find . -xdev -type f | sort | tr '\n' ' ')"
-env -i HOME=/tmp chroot "$place" /dragonfly --version
-env -i HOME=/tmp chroot "$place" /dragonfly up --once
+env -i HOME=/tmp "$(command -v chroot)" "$place" /dragonfly --version
+env -i HOME=/tmp "$(command -v chroot)" "$place" /dragonfly up --once
