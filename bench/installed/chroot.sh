@@ -14,8 +14,10 @@ chmod 1777 "$place/tmp"
 mount -t proc proc "$place/proc"
 mknod -m 666 "$place/dev/null" c 1 3
 cp "$executable" "$place/dragonfly"
-# The libraries that the loader names, of which all but libstdc++ and libgcc are glibc's.
-for library in $(ldd "$executable" | grep -o '/[^ )]*' | sort -u); do
+# The libraries that the loader names, of which all but libstdc++ and libgcc are glibc's; and the rest of glibc, which native parts name.
+libraries=$(ldd "$executable" | grep -o '/[^ )]*' | sort -u)
+glibc=$(dirname "$(printf '%s\n' "$libraries" | grep '/libc\.so')")
+for library in $libraries "$glibc"/librt.so.1 "$glibc"/libresolv.so.2 "$glibc"/libnss_files.so.2 "$glibc"/libnss_dns.so.2; do
   mkdir -p "$place$(dirname "$library")"
   cp -L "$library" "$place$library"
 done
