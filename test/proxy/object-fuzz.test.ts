@@ -16,6 +16,7 @@ import { firstFuzzSeed, FuzzRandom, fuzzSeconds } from '../support/fuzz.ts';
 import { LocalSwarm } from '../support/local-swarm.ts';
 import {
   answerWith,
+  contentOf,
   makeObject,
   makeQuestion,
   pathOf,
@@ -175,10 +176,20 @@ function same({ object, question, direct, through, about }: Compared): void {
   for (const name of names) assert.deepEqual(through.headers[name], direct.headers[name], `${name}. ${about}`);
 }
 
+/** All of a blob, or the part that the answer names. */
+function isContent(object: ScriptedObject, { status, headers, body }: Answer): boolean {
+  const content = contentOf(object, '', '');
+  const [, first = '0', last = String(content.length - 1)] =
+    /^bytes (\d+)-(\d+)\//.exec(headers['content-range'] ?? '') ?? [];
+  return (status === 200 || status === 206) && body.equals(content.subarray(Number(first), Number(last) + 1));
+}
+
 /** What docs/proxy.md says about objects that are stored: they have ranges and conditions, and are not coded. */
 function isNamed({ object, question, direct, through }: Omit<Compared, 'about'>): boolean {
   const { range, 'accept-encoding': codings } = question.header;
   if (!object.conditions && (through.status === 304 || through.status === 412)) return true;
+  if (object.kind === 'blob' && direct.status === 304 && question.header['if-modified-since'] !== undefined)
+    return isContent(object, through);
   if (codings !== undefined && direct.headers['content-encoding'] !== undefined)
     return through.status < 300 && through.headers['content-encoding'] === undefined;
   if (object.ranges || range === undefined || direct.status !== 200) return false;
