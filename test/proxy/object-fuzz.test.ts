@@ -66,9 +66,11 @@ describe(`everybody is told by the nodes what the origin tells him, from seed ${
       connectPorts: ['1-65535'],
       hijackHTTPS: { autoCert: true, hosts: [{ regx: '127', certs: [ca] }] },
     };
+    let started = 0;
     const start = async (schedulers: readonly string[], enable = false): Promise<ProxiedDaemon> => {
       const netAddrs = schedulers.map((addr) => ({ type: 'tcp', addr }));
-      return closers.use(await startDaemon({ proxy, more: { scheduler: { netAddrs, seedPeer: { enable } } } }));
+      const host = { advertiseIP: '127.0.0.1', hostname: `node-${(started += 1)}` }; // two of one name are one host to a scheduler
+      return closers.use(await startDaemon({ proxy, more: { host, scheduler: { netAddrs, seedPeer: { enable } } } }));
     };
     const [plain, seeded] = [await swarm.startScheduler(), await swarm.startScheduler()];
     await start([seeded], true);
