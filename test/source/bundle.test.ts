@@ -1,11 +1,15 @@
 // needs: nginx
 /** Bundles of small files as an origin: any part of them, from a real nginx, and only as they were listed. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { makeBundle, type ListedFile } from '../../src/core/bundle/bundle.ts';
+import { planBundles } from '../../src/core/bundle/plan.ts';
 import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { seededRandom } from '../../src/swarm/shared/random.ts';
@@ -112,6 +116,57 @@ describe('a bundle at its origin', () => {
       await rejects(read, code as Parameters<typeof rejects>[1]).catch((error: unknown) =>
         assert.fail(`${what}: ${String(error)}`),
       );
+    }
+  });
+
+  it('is none of a page that tells lengths alone, and never half of one file and half of its successor', async () => {
+    const planOf = async (page: string) => {
+      const files: ListedFile[] = [];
+      const below = `${origin.url}/${page}/replaced/`;
+      for await (const entry of sources.list({ url: below, header: {}, signal })) {
+        const { url: of, contentLengthBytes: lengthBytes, validator, digest } = entry;
+        files.push({ path: of.slice(below.length), lengthBytes, validator, digest });
+      }
+      return planBundles(files).bundles.map(({ bundle }) => ({ url: below, header: {}, signal, bundle }));
+    };
+    mkdirSync(join(origin.root, 'replaced'));
+    const put = (byte: number, time: number): void => {
+      for (let number = 0; number < 20; number += 1) {
+        const path = join(origin.root, 'replaced', `f${number}`);
+        writeFileSync(path, Buffer.alloc(1000, byte));
+        utimesSync(path, time, time);
+      }
+    };
+    put(1, 1_700_000_000);
+    assert.deepEqual(await planOf('index'), []);
+    const [request] = await planOf('index-json');
+    assert.ok(request);
+    const first = await sources.open({ ...request, range: { start: 0, length: 500 } });
+    assert.ok((await bytesOf(first)).equals(Buffer.alloc(500, 1)));
+    put(2, 1_700_000_001);
+    const second = sources.open({ ...request, validator: first.validator, range: { start: 500, length: 500 } });
+    await rejects(second, 'SOURCE_CHANGED');
+  });
+
+  it('has no file whose answer does not say which version it is, unless its content does', async () => {
+    const server = createServer((_, answer) => answer.end('0123456789'));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const read = (file: Partial<ListedFile>) =>
+        sources.open({
+          url: `http://127.0.0.1:${port}/d/`,
+          header: {},
+          signal,
+          bundle: makeBundle([{ path: 'f', lengthBytes: 10, ...file }]),
+        });
+      await rejects(read({ validator: '"x"' }), 'SOURCE_CHANGED');
+      await rejects(read({ validator: 'Tue, 01 Dec 2020 10:33:40 GMT' }), 'SOURCE_CHANGED');
+      const digest = `sha256:${createHash('sha256').update('0123456789').digest('hex')}`;
+      assert.equal((await bytesOf(await read({ digest }))).toString(), '0123456789');
+    } finally {
+      server.closeAllConnections();
+      server.close();
     }
   });
 

@@ -24,7 +24,7 @@ describe('a bundle', () => {
     { path: 'a%20b', lengthBytes: 3, validator: '"x"', digest: `sha256:${'0'.repeat(64)}` },
     { path: 'empty', lengthBytes: 0, validator: 'Tue, 01 Dec 2026 10:33:40 GMT' },
     { path: 'sub/%E2%82%AC', lengthBytes: 5, digest: `git-sha1:${'1'.repeat(40)}` },
-    { path: 'z', lengthBytes: 1 },
+    { path: 'z', lengthBytes: 1, validator: 'W/"1"' },
   ];
 
   it('says the same after it has travelled', () => {
@@ -69,8 +69,8 @@ describe('a bundle', () => {
       '%zz',
       '@h/../x',
     ])
-      refused([[path, 1]]);
-    for (const length of [-1, 1.5, '1', null, maxBundledFileBytes + 1]) refused([['a', length]]);
+      refused([[path, 1, '"x"']]);
+    for (const length of [-1, 1.5, '1', null, maxBundledFileBytes + 1]) refused([['a', length, '"x"']]);
     for (const list of [
       '',
       '{',
@@ -78,16 +78,18 @@ describe('a bundle', () => {
       '[]',
       '[1]',
       '[null]',
+      [['a', 1]],
+      [['a', 1, '', '']],
       [['a', 1, 7]],
       [['a', 1, 'x\r\ny']],
       [['a', 1, '', 'md5:1']],
       [
-        ['a', 1],
-        ['a', 2],
+        ['a', 1, '"x"'],
+        ['a', 2, '"x"'],
       ],
     ])
       refused(list);
-    refused(many(maxBundleFiles + 1).map(({ path, lengthBytes }) => [path, lengthBytes]));
+    refused(many(maxBundleFiles + 1).map(({ path, lengthBytes }) => [path, lengthBytes, '"x"']));
     assert.throws(() => readBundle(Buffer.from('no deflate')), { code: 'INVALID_ARGUMENT' });
     assert.throws(() => readBundle(deflateRawSync(Buffer.alloc(64 * 2 ** 20))), { code: 'INVALID_ARGUMENT' });
   });
@@ -131,11 +133,14 @@ describe('the plan of bundles', () => {
 
   it('leaves alone what is large, alone, unknown or oddly named', () => {
     const odd: ListedFile[] = [
-      { path: 'large', lengthBytes: maxBundledFileBytes + 1 },
-      { path: 'unknown', lengthBytes: Number.NaN },
-      { path: 'empty or unknown', lengthBytes: 0 },
-      { path: 'a b', lengthBytes: 1 },
-      { path: '', lengthBytes: 1 },
+      { path: 'large', lengthBytes: maxBundledFileBytes + 1, validator: '"x"' },
+      { path: 'unknown', lengthBytes: Number.NaN, validator: '"x"' },
+      { path: 'length-alone', lengthBytes: 1 },
+      { path: 'odd-validator', lengthBytes: 1, validator: '"é"' },
+      { path: 'long-validator', lengthBytes: 1, validator: `"${'x'.repeat(256)}"` },
+      { path: 'odd-digest', lengthBytes: 1, validator: '"x"', digest: 'md5:1' },
+      { path: 'a b', lengthBytes: 1, validator: '"x"' },
+      { path: '', lengthBytes: 1, validator: '"x"' },
     ];
     assert.deepEqual(planBundles(odd).others, odd);
     assert.equal(planBundles(many(minBundleFiles - 1)).bundles.length, 0);

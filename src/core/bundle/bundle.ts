@@ -98,6 +98,7 @@ function fileOf(entry: unknown, offsetBytes: number): BundledFile {
   if (!isLine(validator)) throw malformed(`has something else than a validator for ${path}`);
   if (typeof digest !== 'string' || (digest !== '' && !isListedDigest(digest)))
     throw malformed(`has something else than a digest for ${path}`);
+  if (!isTold(validator, digest)) throw malformed(`has nothing that ${path} could be compared with`);
   return {
     path,
     offsetBytes,
@@ -105,6 +106,22 @@ function fileOf(entry: unknown, offsetBytes: number): BundledFile {
     ...(validator !== '' && { validator }),
     ...(digest !== '' && { digest }),
   };
+}
+
+/** Whether a bundle may have the file: small, and with something that tells it from another of its length at the same place. */
+export function isBundled({ path, lengthBytes, validator = '', digest = '' }: ListedFile): boolean {
+  return (
+    isBundlePath(path) &&
+    isBundledLength(lengthBytes) &&
+    isLine(validator) &&
+    (digest === '' || isListedDigest(digest)) &&
+    isTold(validator, digest)
+  );
+}
+
+/** Parts of a file are fetched at different times, by different nodes: nothing else would tell that it was replaced in between. */
+function isTold(validator: string, digest: string): boolean {
+  return validator !== '' || digest !== '';
 }
 
 function isLine(value: unknown): value is string {

@@ -1,8 +1,7 @@
 /** Which files of a directory become bundles: decided by the listing alone, so that every node decides the same. */
-import { isBundlePath, listOf, makeBundle, type Bundle, type ListedFile } from './bundle.ts';
+import { isBundled, listOf, makeBundle, type Bundle, type ListedFile } from './bundle.ts';
 import {
   maxBundleBytes,
-  maxBundledFileBytes,
   maxBundleFiles,
   maxBundleListBytes,
   maxPackedListBytes,
@@ -17,7 +16,7 @@ export interface BundlePlan<File extends ListedFile> {
 
 /** In the order of their paths: listings come in other orders from one server to the next. */
 export function planBundles<File extends ListedFile>(files: readonly File[]): BundlePlan<File> {
-  const small = files.filter(isSmall).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const small = files.filter((file) => isBundled(file)).toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const planned: { bundle: Bundle; files: readonly File[] }[] = [];
   const bundled = new Set<File>();
   for (const group of groupsOf(small)) {
@@ -29,14 +28,6 @@ export function planBundles<File extends ListedFile>(files: readonly File[]): Bu
     for (const file of group) bundled.add(file);
   }
   return { bundles: planned, others: files.filter((file) => !bundled.has(file)) };
-}
-
-/** Without anything else to go by, a length of 0 may mean that the listing knows none. */
-function isSmall({ path, lengthBytes, validator, digest }: ListedFile): boolean {
-  if (lengthBytes === 0 && validator === undefined && digest === undefined) return false;
-  return (
-    Number.isSafeInteger(lengthBytes) && lengthBytes >= 0 && lengthBytes <= maxBundledFileBytes && isBundlePath(path)
-  );
 }
 
 function groupsOf<File extends ListedFile>(files: readonly File[]): File[][] {

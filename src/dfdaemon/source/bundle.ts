@@ -151,6 +151,8 @@ class BundleReading {
     });
     let received = 0;
     try {
+      if (file.digest === undefined && !isOfVersion(body, file.validator))
+        throw changed(request, file, 'does not say of which version it is');
       if (body.contentLengthBytes !== undefined && body.contentLengthBytes !== file.lengthBytes)
         throw changed(request, file, `has ${body.contentLengthBytes} bytes`);
       await body.readTo((block) => {
@@ -166,6 +168,18 @@ class BundleReading {
     if (file.digest !== undefined && !hasListedDigest(into, file.digest))
       throw changed(request, file, `has not ${file.digest}`);
   }
+}
+
+/** Sources compare a validator where the answer has one; here an answer without one does not do: nothing else tells a change. */
+function isOfVersion({ validator, header }: SourceBody, listed: string | undefined): boolean {
+  return (
+    listed !== undefined &&
+    [validator, header['etag'], header['last-modified']].some((told) => told !== undefined && strong(told) === strong(listed))
+  );
+}
+
+function strong(validator: string): string {
+  return validator.replace(/^W\//, '');
 }
 
 function stagesOf(files: readonly BundledFile[], start: number, end: number): Stage[] {
