@@ -102,8 +102,8 @@ describe('a bundle', () => {
 
   it('is not fetched under a name that was made of another list, or without a list', async () => {
     const url = `${world.origin.url}/tree/`;
-    const listed: ListedFile[] = [{ path: 'a', lengthBytes: 1 }];
-    const [meant, forged] = [makeBundle(listed), makeBundle([{ path: 'b', lengthBytes: 1 }])];
+    const listed: ListedFile[] = [{ path: 'a', lengthBytes: 1, validator: '"1"' }];
+    const [meant, forged] = [makeBundle(listed), makeBundle([{ path: 'b', lengthBytes: 1, validator: '"1"' }])];
     const text = textForBundle(url, defaultFilteredQueryParams, { listDigest: meant.listDigest, rest: 'x' });
     const address = one.service.addresses['peer'] ?? '';
     const seed = createClient(DfdaemonUploadDefinition, world.swarm.channels, address);

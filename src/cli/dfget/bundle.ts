@@ -5,6 +5,8 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { ByteRange } from '../../core/byte-range.ts';
 import type { Bundle } from '../../core/bundle/bundle.ts';
 import { hasListedDigest } from '../../core/bundle/listed-digest.ts';
 import { crc32 } from '../../core/crc32.ts';
@@ -35,7 +37,7 @@ export async function downloadBundle(
   target: BundleTarget,
 ): Promise<FileResult> {
   const { bundle } = target.work;
-  const apart = new TakingApart(target);
+  const apart = new TakingApart(target, download.signal);
   const stored = target.readsStore ? await fromStore(client, download, { bundle, apart }) : undefined;
   const result = stored ?? (await bySocket(client, download, { bundle, apart, directory: target.directory }));
   return { ...result, files: bundle.files.length };
@@ -57,6 +59,7 @@ async function fromStore(
     file.add(piece, told.contentFile),
   );
   requireWhole(result.contentLengthBytes, bundle);
+  requireAll(file.ranges(), bundle);
   try {
     await apart.take(file.pieces());
     return result;
@@ -73,23 +76,29 @@ async function bySocket(
   { bundle, apart, directory }: Unpacking & Pick<BundleTarget, 'directory'>,
 ): Promise<FileResult> {
   const gathered = temporaryBeside(join(directory, 'bundle'));
-  const file = await open(gathered, 'wx', 0o600).catch((error: unknown) => {
+  const file = await open(gathered, 'wx+', 0o600).catch((error: unknown) => {
     throw outputError(directory, error);
   });
   try {
     const more = { bundle: bundle.packed, needPieceContent: true };
+    const received = new Map<number, number>();
     const result = await follow(client, download, more, async ({ offset, content, length }) => {
       if (content?.length !== length)
         throw new DragonflyError('PROTOCOL', 'the dfdaemon sent a piece without its content');
       try {
         for (let done = 0; done < length;)
           done += (await file.write(content, done, length - done, offset + done)).bytesWritten;
+        received.set(offset, length);
       } catch (error) {
         throw outputError(directory, error);
       }
     });
     requireWhole(result.contentLengthBytes, bundle);
-    await apart.take(partsOf(gathered, bundle.lengthBytes));
+    requireAll(
+      Array.from(received, ([start, length]) => ({ start, length })),
+      bundle,
+    );
+    await apart.take(partsOf(file.fd, bundle.lengthBytes));
     return result;
   } finally {
     await file.close();
@@ -102,15 +111,31 @@ function requireWhole(lengthBytes: number, bundle: Bundle): void {
   throw new DragonflyError('PROTOCOL', `the dfdaemon gave ${lengthBytes} bytes for a bundle of ${bundle.lengthBytes}`);
 }
 
+/** What has come is all of it, with no gap that would be read as zeros or as what lies behind. */
+function requireAll(ranges: readonly ByteRange[], { lengthBytes }: Bundle): void {
+  let end = 0;
+  for (const { start, length } of ranges.toSorted((a, b) => a.start - b.start)) {
+    if (start !== end) break;
+    end += length;
+  }
+  if (end === lengthBytes) return;
+  throw new DragonflyError('PROTOCOL', `the dfdaemon gave the bytes of a bundle up to ${end} only, of ${lengthBytes}`);
+}
+
+/** Files that are written between two looks at what else has happened. */
+const filesPerTurn = 32;
+
 /** The files one after the other, from the content in its order. */
 class TakingApart {
   readonly #target: BundleTarget;
+  readonly #signal: AbortSignal;
   readonly #made = new Set<string>();
   /** Files that are in their places. */
   #placed = 0;
 
-  constructor(target: BundleTarget) {
+  constructor(target: BundleTarget, signal: AbortSignal) {
     this.#target = target;
+    this.#signal = signal;
   }
 
   /** What broke off before goes on where it was. */
@@ -120,6 +145,8 @@ class TakingApart {
     for (const [index, { path, lengthBytes, digest }] of work.bundle.files.entries()) {
       const bytes = content.take(lengthBytes);
       if (index < this.#placed) continue;
+      if (index % filesPerTurn === 0) await turn();
+      this.#signal.throwIfAborted();
       if (digest !== undefined && !hasListedDigest(bytes, digest))
         throw new DragonflyError('DIGEST_MISMATCH', `${path} is not what its directory lists: ${digest}`);
       await this.#write(work.paths[index] ?? '', bytes);
@@ -195,14 +222,22 @@ class StoreFile implements Disposable {
     }
   }
 
+  ranges(): ByteRange[] {
+    return this.#inOrder().map(({ offset: start, length }) => ({ start, length }));
+  }
+
   *pieces(): Generator<Buffer> {
     const reader = new Reader();
-    for (const { offset, length, digest } of [...this.#pieces.values()].toSorted((a, b) => a.offset - b.offset)) {
+    for (const { offset, length, digest } of this.#inOrder()) {
       const bytes = this.#fd === undefined ? undefined : reader.at(this.#fd, offset, length);
       if (!bytes || digest !== `crc32:${crc32(bytes)}`)
         throw new NotInStore('STORAGE', 'the store of the dfdaemon is not to be read here');
       yield bytes;
     }
+  }
+
+  #inOrder(): Piece[] {
+    return [...this.#pieces.values()].toSorted((a, b) => a.offset - b.offset);
   }
 
   [Symbol.dispose](): void {
@@ -212,17 +247,13 @@ class StoreFile implements Disposable {
 
 const partBytes = 4 * 2 ** 20;
 
-function* partsOf(path: string, lengthBytes: number): Generator<Buffer> {
-  const fd = openSync(path, 'r');
+/** From a file of its caller's, who closes it: whoever takes the last part does not come back to let this end. */
+function* partsOf(fd: number, lengthBytes: number): Generator<Buffer> {
   const reader = new Reader();
-  try {
-    for (let at = 0; at < lengthBytes; at += partBytes) {
-      const part = reader.at(fd, at, Math.min(partBytes, lengthBytes - at));
-      if (!part) throw new DragonflyError('OUTPUT', `${path} has become shorter while it was read`);
-      yield part;
-    }
-  } finally {
-    closeSync(fd);
+  for (let at = 0; at < lengthBytes; at += partBytes) {
+    const part = reader.at(fd, at, Math.min(partBytes, lengthBytes - at));
+    if (!part) throw new DragonflyError('OUTPUT', 'what was gathered of a bundle has become shorter while it was read');
+    yield part;
   }
 }
 

@@ -1,12 +1,6 @@
 /** Which files of a directory become bundles: decided by the listing alone, so that every node decides the same. */
 import { isBundled, listOf, makeBundle, type Bundle, type ListedFile } from './bundle.ts';
-import {
-  maxBundleBytes,
-  maxBundleFiles,
-  maxBundleListBytes,
-  maxPackedListBytes,
-  minBundleFiles,
-} from './limits.ts';
+import { maxBundleBytes, maxBundleFiles, maxBundleListBytes, maxPackedListBytes, minBundleFiles } from './limits.ts';
 
 export interface BundlePlan<File extends ListedFile> {
   readonly bundles: readonly { readonly bundle: Bundle; readonly files: readonly File[] }[];

@@ -174,7 +174,9 @@ class BundleReading {
 function isOfVersion({ validator, header }: SourceBody, listed: string | undefined): boolean {
   return (
     listed !== undefined &&
-    [validator, header['etag'], header['last-modified']].some((told) => told !== undefined && strong(told) === strong(listed))
+    [validator, header['etag'], header['last-modified']].some(
+      (told) => told !== undefined && strong(told) === strong(listed),
+    )
   );
 }
 
