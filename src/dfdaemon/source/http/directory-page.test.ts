@@ -3,8 +3,10 @@ import { it } from 'node:test';
 import { entriesOfPage } from './directory-page.ts';
 
 const url = 'http://host/dir/';
-const html = (text: string) => entriesOfPage({ url, contentType: 'text/html; charset=utf-8', text });
-const json = (value: unknown) => entriesOfPage({ url, contentType: 'application/json', text: JSON.stringify(value) });
+const html = (text: string) => [...entriesOfPage({ url, contentType: 'text/html; charset=utf-8', text })];
+const json = (value: unknown) => [
+  ...entriesOfPage({ url, contentType: 'application/json', text: JSON.stringify(value) }),
+];
 
 it('pages of nginx and Apache', () => {
   const nginx =
@@ -19,7 +21,7 @@ it('pages of nginx and Apache', () => {
     { url: `${url}%E2%82%AC`, contentLengthBytes: 0, isDirectory: false },
   ]);
   const apache = html(`<title>Index of /dir</title><a href="?C=N;O=D">Name</a> <a href="/">Parent Directory</a>
-<img src="/icons/t.gif"> <a href="x.txt">x.txt</a> 2026-12-01 10:00  1.2K <a href="http://other/y">y</a> <a href="a/b">b</a> <a href="%2e%2e">up</a> <a href="%zz">z</a>`);
+<img src="/icons/t.gif"> <a href="x.txt">x.txt</a> 2026-12-01 10:00  1.2K <a href="http://other/y">y</a> <a href="a/b">b</a> <a href="%2e%2e">up</a>`);
   assert.deepEqual(apache, [{ url: `${url}x.txt`, contentLengthBytes: 0, isDirectory: false }]);
 });
 
@@ -45,5 +47,34 @@ it('any other page is none', () => {
   for (const value of [{}, [1], [{ name: 'a' }], [{ type: 'file' }], 'text', null])
     assert.throws(() => json(value), { code: 'UNSUPPORTED' });
   const other = { url, contentType: 'text/plain', text: '<title>Index of /</title><a href="x">x</a>' };
-  assert.throws(() => entriesOfPage(other), { code: 'UNSUPPORTED' });
+  assert.throws(() => [...entriesOfPage(other)], { code: 'UNSUPPORTED' });
+});
+
+it('a name with a colon is no scheme where the server says that it is here', () => {
+  const files = html(
+    `<title>Index of /</title><a href="./app:v1">app:v1</a> <a href="./d:1/">d:1/</a> <a href="javascript:x">x</a>`,
+  );
+  assert.deepEqual(
+    files.map((file) => file.url),
+    [`${url}app%3Av1`, `${url}d%3A1/`],
+  );
+});
+
+it('a name that cannot be read is told of, not left out', () => {
+  for (const name of ['%zz', '%E9', './%FF:x'])
+    assert.throws(() => html(`<title>Index of /</title><a href="x">x</a> <a href="${name}">y</a>`), {
+      code: 'UNSUPPORTED',
+      message: /not UTF-8/,
+    });
+});
+
+it('no more of a page is read than is wanted', () => {
+  const text = `<title>Index of /</title>${'<a href="x">x</a>\n'.repeat(10)}<a href="%zz">z</a>`;
+  const entries = entriesOfPage({ url, contentType: 'text/html', text });
+  for (let count = 0; count < 10; count += 1) assert.equal(entries.next().value?.url, `${url}x`);
+  assert.throws(() => entries.next(), { code: 'UNSUPPORTED' });
+  for (const contentType of ['text/html', 'application/json']) {
+    const long = entriesOfPage({ url, contentType, text: ' '.repeat(8 * 2 ** 20 + 1) });
+    assert.throws(() => long.next(), { code: 'UNSUPPORTED', message: /longer than/ });
+  }
 });

@@ -3,6 +3,7 @@
  * page calls a name in this very directory is taken from it, never a link that leads elsewhere. Pure.
  */
 import { DragonflyError } from '../../../core/errors.ts';
+import { maxPageLength } from '../limits.ts';
 import type { SourceEntry } from '../source.ts';
 
 export interface DirectoryPage {
@@ -12,15 +13,24 @@ export interface DirectoryPage {
   readonly text: string;
 }
 
-/** Throws UNSUPPORTED for any other page. */
-export function entriesOfPage({ url, contentType, text }: DirectoryPage): SourceEntry[] {
-  if (/^application\/json\b/i.test(contentType)) return entriesOfJson(url, text);
+/** One entry after the other, so that whoever has enough ends it. Throws UNSUPPORTED for any other page, and for one that is too long. */
+export function* entriesOfPage({ url, contentType, text }: DirectoryPage): Generator<SourceEntry, void, undefined> {
+  if (text.length > maxPageLength) {
+    throw new DragonflyError(
+      'UNSUPPORTED',
+      `${url} cannot be listed: its page is longer than ${maxPageLength} characters`,
+      {
+        hint: 'List the directories below one by one, or use an object store, WebHDFS or a model hub.',
+      },
+    );
+  }
+  if (/^application\/json\b/i.test(contentType)) return yield* entriesOfJson(url, text);
   if (/^text\/html\b/i.test(contentType) && /<title>\s*(?:Index of|Directory listing for)\b/i.test(text))
-    return entriesOfText(url, text);
+    return yield* entriesOfText(url, text);
   throw notListed(url);
 }
 
-function entriesOfJson(url: string, text: string): SourceEntry[] {
+function* entriesOfJson(url: string, text: string): Generator<SourceEntry, void, undefined> {
   let listed: unknown;
   try {
     listed = JSON.parse(text);
@@ -28,37 +38,48 @@ function entriesOfJson(url: string, text: string): SourceEntry[] {
     throw notListed(url, error);
   }
   if (!Array.isArray(listed)) throw notListed(url);
-  return listed.flatMap((one: unknown) => {
+  for (const one of listed as unknown[]) {
     const { name, type, size, mtime } = (one ?? {}) as Readonly<Record<string, unknown>>;
     if (typeof name !== 'string' || (type !== 'file' && type !== 'directory')) throw notListed(url);
-    if (type === 'directory') return entry(url, name, { isDirectory: true, lengthBytes: 0 });
+    if (type === 'directory') {
+      yield* entry(url, name, { isDirectory: true, lengthBytes: 0 });
+      continue;
+    }
     const lengthBytes = Number.isSafeInteger(size) ? Number(size) : 0;
     const validator = typeof mtime === 'string' && mtime.endsWith(' GMT') ? mtime : undefined;
-    return entry(url, name, { isDirectory: false, lengthBytes, validator });
-  });
+    yield* entry(url, name, { isDirectory: false, lengthBytes, validator });
+  }
 }
 
 /** The name is the link, not its text, which is cut; behind it stand time and size, exact to the byte or not a number. */
-function entriesOfText(url: string, text: string): SourceEntry[] {
-  const found: SourceEntry[] = [];
+function* entriesOfText(url: string, text: string): Generator<SourceEntry, void, undefined> {
   for (const [, href = '', size = ''] of text.matchAll(
     /<a href="([^"<>]*)"[^<>]*>[^<>]*<\/a>(?:[ \t]+\d\d-\w{3}-\d{4} \d\d:\d\d[ \t]+(\d+)\b)?/gi,
   )) {
     const isDirectory = href.endsWith('/');
-    const name = nameIn(isDirectory ? href.slice(0, -1) : href);
-    if (name !== undefined) found.push(...entry(url, name, { isDirectory, lengthBytes: Number(size) }));
+    const name = nameIn(url, isDirectory ? href.slice(0, -1) : href);
+    if (name !== undefined) yield* entry(url, name, { isDirectory, lengthBytes: Number(size) });
   }
-  return found;
 }
 
-/** Undefined for a link to anything else, as to the same page in another order. */
-function nameIn(href: string): string | undefined {
-  const plain = href.replace(/^\.\//, '').replaceAll('&amp;', '&');
-  if (/[/?#]|^[a-z][a-z\d+.-]*:/i.test(plain)) return undefined;
+/** Undefined for a link to anything else, as to the same page in another order. Throws UNSUPPORTED for a name that is none in UTF-8. */
+function nameIn(url: string, href: string): string | undefined {
+  // Servers write `./` before what would look like a scheme.
+  const isBelow = href.startsWith('./');
+  const plain = (isBelow ? href.slice(2) : href).replaceAll('&amp;', '&');
+  if (/[/?#]/.test(plain) || (!isBelow && /^[a-z][a-z\d+.-]*:/i.test(plain))) return undefined;
   try {
     return decodeURIComponent(plain);
-  } catch {
-    return undefined;
+  } catch (error) {
+    // Left out, it would be missing without a word.
+    throw new DragonflyError(
+      'UNSUPPORTED',
+      `${url} cannot be listed: the name ${JSON.stringify(plain)} there is not UTF-8`,
+      {
+        cause: error,
+        hint: 'Give the file a name in UTF-8, or give the URLs of single files.',
+      },
+    );
   }
 }
 
