@@ -180,6 +180,7 @@ it('a node without schedulers that is killed half-way goes on where it was', asy
   const files = Object.fromEntries(
     Array.from({ length: 60 }, (_, number) => [`f${number}`, Buffer.alloc(900_000, number)]),
   );
+  const asked = async (): Promise<number> => (await world.requests('/Owner/Killed/resolve/')).length;
   const state = world.swarm.directory.join('lone');
   await mkdir(state, { mode: 0o700 });
   const source = await world.hub('Killed', files);
@@ -193,8 +194,11 @@ it('a node without schedulers that is killed half-way goes on where it was', asy
     await running;
   }
   await using daemon = await startDaemon(state);
+  const before = await asked();
   succeeded(await world.dfget(daemon, source, output, '--overwrite'));
   await assertHolds(output, files);
+  const after = (await asked()) - before;
+  assert.ok(after < Object.keys(files).length, `${after} requests after ${before}`);
 });
 
 function escaped(name: string): string {

@@ -1,6 +1,7 @@
 // needs: nginx
 /** Nobody is given a file by way of a bundle whom its origin does not give it to, and no bundle has what it is not named by. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -25,7 +26,12 @@ class PrivateHub implements AsyncDisposable {
   }
 
   static async start(files: Files): Promise<PrivateHub> {
-    const listing = Object.entries(files).map(([path, { length }]) => ({ type: 'file', path, size: length, oid: '' }));
+    const listing = Object.entries(files).map(([path, content]) => ({
+      type: 'file',
+      path,
+      size: content.length,
+      oid: createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex'),
+    }));
     const hub: PrivateHub = new PrivateHub(
       createServer(({ url = '', headers }, response) => {
         const name = /\/resolve\/main\/(.*)$/.exec(url)?.[1];
@@ -69,9 +75,7 @@ describe('a bundle', () => {
   after(() => world?.[Symbol.asyncDispose]());
 
   it('of a private repository is for those whom the hub gives it to', async () => {
-    // This hub names no digests: without them an empty file is one of unknown length.
-    const all = Object.entries(BundleWorld.files(60, { odd: false }));
-    const files = Object.fromEntries(all.filter(([, { length }]) => length > 0));
+    const files = BundleWorld.files(60, { odd: false });
     const count = Object.keys(files).length;
     await using hub = await PrivateHub.start(files);
     const source = (token?: string): string[] => [
@@ -126,8 +130,9 @@ describe('a bundle', () => {
   });
 
   it('lies below the URL of a directory, and has no name that its user chose', async () => {
-    const { packed } = makeBundle([{ path: 'a', lengthBytes: 1 }]);
-    for (const url of [`${world.origin.url}/file`, `${world.origin.url}/tree/?x=`, `${world.origin.url}/tree/#x`]) {
+    const { packed } = makeBundle([{ path: 'a', lengthBytes: 1, validator: '"1"' }]);
+    for (const path of ['file', 'tree/?x=', 'tree/#x', 'tree/?', 'tree/#', 'tree/ ']) {
+      const url = `${world.origin.url}/${path}`;
       await assert.rejects(world.swarm.download(one, { url, bundle: packed }), { code: 'INVALID_ARGUMENT' });
     }
     const chosen = { url: `${world.origin.url}/tree/`, bundle: packed, contentForCalculatingTaskId: 'mine' };

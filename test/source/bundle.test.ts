@@ -148,6 +148,13 @@ describe('a bundle at its origin', () => {
     await rejects(second, 'SOURCE_CHANGED');
   });
 
+  it('is none of a listing with a query: nothing would say whose the query is', async () => {
+    for (const query of ['?key=x', '?', '#x']) {
+      const listing = sources.list({ url: `${origin.url}/index-json/tree/${query}`, header: {}, signal });
+      await rejects(listing[Symbol.asyncIterator]().next(), 'INVALID_ARGUMENT');
+    }
+  });
+
   it('has no file whose answer does not say which version it is, unless its content does', async () => {
     const server = createServer((_, answer) => answer.end('0123456789'));
     await once(server.listen(0, '127.0.0.1'), 'listening');

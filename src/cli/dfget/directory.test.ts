@@ -67,6 +67,18 @@ describe('recursive download', () => {
     await assert.rejects(paths(sample, { maxFiles: 3 }), { code: 'RESOURCE_EXHAUSTED' });
   });
 
+  it('refuses directories in directories without end', async () => {
+    let asked = 0;
+    const endless: ListDirectory = async (url) => {
+      assert.ok((asked += 1) < 1000, 'it does not end');
+      return { bundles: true, entries: [{ url: `${url}d/`, contentLengthBytes: 0, isDirectory: true }] };
+    };
+    await assert.rejects(paths(endless), { code: 'RESOURCE_EXHAUSTED' });
+    assert.deepEqual(await paths(endless, { level: 2 }), []);
+    assert.deepEqual(await paths(sample, { maxFiles: 6 }), await paths(sample), 'four files and two directories');
+    await assert.rejects(paths(sample, { maxFiles: 5 }), { code: 'RESOURCE_EXHAUSTED' });
+  });
+
   it('writes nothing outside the directory, whatever a listing says', async () => {
     for (const url of [
       's3://bucket/other/x',

@@ -27,7 +27,7 @@ export interface RemoteTree {
   readonly bundles: boolean;
 }
 
-/** Files below the URL that match the filters. Throws RESOURCE_EXHAUSTED when there are more than allowed. */
+/** Files below the URL that match the filters. Throws RESOURCE_EXHAUSTED when they, and the directories they lie in, are more than allowed. */
 export async function filesBelow(
   root: string,
   list: ListDirectory,
@@ -38,9 +38,11 @@ export async function filesBelow(
   const files: RemoteFile[] = [];
   const seen = new Set([root]);
   let bundles = true;
+  let found = 0;
   let directories = [root];
   for (let depth = 1; directories.length > 0; depth += 1) {
     const below: string[] = [];
+    const descends = level === 0 || depth < level;
     for (const directory of directories) {
       const listing = await list(directory, signal);
       bundles &&= listing.bundles;
@@ -48,7 +50,9 @@ export async function filesBelow(
         if (seen.has(entry.url)) continue;
         seen.add(entry.url);
         if (entry.isDirectory) {
-          below.push(entry.url);
+          if (descends) below.push(entry.url);
+          // Directories in directories without end hold no file, perhaps.
+          if (descends && (found += 1) > maxFiles) throw tooMany(root, maxFiles);
           continue;
         }
         const path = relativePath(root, entry.url);
@@ -56,10 +60,10 @@ export async function filesBelow(
         if (accept?.test(entry.url) === false || reject?.test(entry.url)) continue;
         const { url, contentLengthBytes, validator, digest } = entry;
         files.push({ url, path, contentLengthBytes, validator, digest });
-        if (files.length > maxFiles) throw tooMany(root, maxFiles);
+        if ((found += 1) > maxFiles) throw tooMany(root, maxFiles);
       }
     }
-    directories = level === 0 || depth < level ? below : [];
+    directories = below;
   }
   return { files, bundles };
 }
@@ -119,7 +123,7 @@ function isIncluded(path: string, include: string): boolean {
 }
 
 function tooMany(root: string, maxFiles: number): DragonflyError {
-  return new DragonflyError('RESOURCE_EXHAUSTED', `${root} holds more than ${maxFiles} files`, {
+  return new DragonflyError('RESOURCE_EXHAUSTED', `${root} holds more than ${maxFiles} files and directories`, {
     hint: 'Raise --max-files, or choose with --include-files.',
   });
 }

@@ -59,7 +59,7 @@ export const flagTable: readonly Flag[] = [
   { flags: '--list', text: 'with --recursive: print the URLs, download nothing' },
   {
     flags: '--max-files <number>',
-    text: 'with --recursive: more files are an error (default 100)',
+    text: 'with --recursive: more files and directories are an error (default 100)',
     env: 'DFGET_MAX_FILES',
   },
   {

@@ -1,7 +1,7 @@
 /** `dfget --recursive`: the files of a directory, small ones in bundles where the daemon knows those, some downloads at a time. */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Bundle } from '../../core/bundle/bundle.ts';
+import { isBundleDirectory, type Bundle } from '../../core/bundle/bundle.ts';
 import { planBundles } from '../../core/bundle/plan.ts';
 import { toDragonflyError, type DragonflyError, type ErrorCode } from '../../core/errors.ts';
 import { hasStandingSecret } from '../../core/redact.ts';
@@ -88,8 +88,7 @@ function bundlesOf(tree: RemoteTree, options: DfgetOptions) {
   // Files that are to share their blocks with the store are files there; a key in the URL opens some of the files, perhaps.
   const isMeant =
     tree.bundles && !forceHardLink && contentForCalculatingTaskId === undefined && !hasStandingSecret(url);
-  const { search, hash } = new URL(url);
-  if (!isMeant || search !== '' || hash !== '') return { bundles: [], others: tree.files };
+  if (!isMeant || !isBundleDirectory(url)) return { bundles: [], others: tree.files };
   const listed = tree.files.map((file) => ({
     file,
     path: file.url.startsWith(url) ? file.url.slice(url.length) : '', // no path that a bundle may have

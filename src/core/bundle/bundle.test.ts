@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { isBundlePath, makeBundle, readBundle, type ListedFile } from './bundle.ts';
+import { isBundleDirectory, isBundlePath, makeBundle, readBundle, type ListedFile } from './bundle.ts';
 import { hasListedDigest } from './listed-digest.ts';
 import { maxBundledFileBytes, maxBundleBytes, maxBundleFiles, minBundleFiles } from './limits.ts';
 import { planBundles } from './plan.ts';
@@ -92,6 +92,14 @@ describe('a bundle', () => {
     refused(many(maxBundleFiles + 1).map(({ path, lengthBytes }) => [path, lengthBytes, '"x"']));
     assert.throws(() => readBundle(Buffer.from('no deflate')), { code: 'INVALID_ARGUMENT' });
     assert.throws(() => readBundle(deflateRawSync(Buffer.alloc(64 * 2 ** 20))), { code: 'INVALID_ARGUMENT' });
+  });
+
+  it('lies below a URL that has nothing behind its path', () => {
+    for (const url of ['http://host/dir/', 'hf://Owner/Model/', 's3://bucket/', 'http://host/é/'])
+      assert.ok(isBundleDirectory(url), url);
+    const others = ['dir', 'dir/?', 'dir/#', 'dir/ ', 'dir/\n', 'd\tir/', 'dir/?a=/', 'dir/#/', 'dir\0/', '?/'];
+    for (const path of others) assert.ok(!isBundleDirectory(`http://host/${path}`), JSON.stringify(path));
+    assert.ok(!isBundleDirectory(' http://host/dir/'));
   });
 
   it('appends nothing to a URL that makes it another host or directory', () => {

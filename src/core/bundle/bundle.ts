@@ -132,6 +132,14 @@ function isBundledLength(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= maxBundledFileBytes;
 }
 
+/**
+ * Whether paths can be appended to the URL as it is written. Readers of URLs drop what such texts end with or hide (`dir/?`, a space), and so the
+ * same task would be made of other URLs.
+ */
+export function isBundleDirectory(url: string): boolean {
+  return url.endsWith('/') && !/[?#\s\p{Cc}]/u.test(url);
+}
+
 /** Appended to the URL of a directory it is the URL of something below, whoever reads it. */
 export function isBundlePath(path: string): boolean {
   if (path.length > maxBundlePathLength || !/^[!$%&'()*+,\-./0-9:;=@A-Z_a-z~]+$/.test(path)) return false;

@@ -1,5 +1,5 @@
 /** Converts between the messages of the protocol and the values of this daemon. */
-import { readBundle, type Bundle } from '../../core/bundle/bundle.ts';
+import { isBundleDirectory, readBundle, type Bundle } from '../../core/bundle/bundle.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { defaultFilteredQueryParams } from '../../core/net/signed-urls.ts';
 import { pieceSpan, piecesOfRange } from '../../core/piece-layout.ts';
@@ -54,9 +54,7 @@ export function toDownloadRequest(
 
 /** Throws INVALID_ARGUMENT. */
 function bundleOf(text: string, packed: Uint8Array): Bundle {
-  const { pathname, search, hash } = new URL(text);
-  // What is added to it must be the URL of something below it.
-  if (!pathname.endsWith('/') || search !== '' || hash !== '')
+  if (!isBundleDirectory(text))
     throw new DragonflyError('INVALID_ARGUMENT', 'the files of a bundle lie below the URL of a directory');
   return readBundle(packed);
 }

@@ -6,6 +6,7 @@
  * its further ranges only: requests that carry a validator. Every new download asks the origin itself again.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { withoutSecrets } from '../../core/net/credential-routes.ts';
 import { DragonflyError } from '../../core/errors.ts';
@@ -84,12 +85,20 @@ export class HttpSource implements Source {
 
   async *list(request: SourceRequest): AsyncGenerator<SourceEntry> {
     const url = new URL(request.url);
+    if (/[?#]/.test(request.url)) {
+      throw new DragonflyError('INVALID_ARGUMENT', `${nameOf(url)} is listed without a query only`, {
+        hint: 'Leave out what begins with "?" or "#": it says nothing of the files below. Give keys with --header.',
+      });
+    }
     const { statusCode, header, text } = await this.text({ ...request, range: undefined, validator: undefined });
     if (statusCode !== 200) throw statusError({ statusCode, header }, { url });
     const page = { url: request.url, contentType: header['content-type'] ?? '', text };
-    for (const [count, entry] of entriesOfPage(page).entries()) {
-      if (count >= maxListedEntries)
+    let count = 0;
+    for (const entry of entriesOfPage(page)) {
+      if ((count += 1) > maxListedEntries)
         throw new DragonflyError('RESOURCE_EXHAUSTED', `${nameOf(url)} holds more than ${maxListedEntries} entries`);
+      if (count % entriesPerTurn === 0) await turn();
+      request.signal.throwIfAborted();
       yield entry;
     }
   }
@@ -174,6 +183,9 @@ export class HttpSource implements Source {
     );
   }
 }
+
+/** Entries that are read between two turns of the loop. */
+const entriesPerTurn = 1000;
 
 const redirectCodes: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
