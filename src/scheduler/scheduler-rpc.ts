@@ -252,7 +252,8 @@ function announceHolding(
   holding: TaskHolding,
 ): boolean {
   const { taskId, peerId, taskMetadata, finished, pieces, kept } = holding;
-  const download = holding.download ?? Download.fromPartial({});
+  // Hosts tell no lists of what they hold.
+  const download = { ...(holding.download ?? Download.fromPartial({})), bundle: undefined };
   const contentLengthBytes = taskMetadata?.contentLength;
   if (!taskMetadata || contentLengthBytes === undefined) return false; // nothing can be offered while the length is unknown
   const pieceLengthBytes = taskMetadata.pieceLength || defaultPieceLength(contentLengthBytes);

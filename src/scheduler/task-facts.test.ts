@@ -58,3 +58,20 @@ test('peers of tasks that others have brought count for whoever has them', () =>
   assert.ok((peers.get('stranger') ?? 0) <= 250, 'half of it');
   for (let count = 0; count < 100; count += 1) join('node');
 });
+
+test('the list of a bundle counts for whoever brings it, also when the task is known without it', () => {
+  const facts = new TaskFactsTable({ totalBytes: 1_000_000, peers: () => 0, peersFrom: () => 0 });
+  const bring = (task: string, caller: string, bytes: number): void =>
+    facts.admit(task, { ...download, bundle: Buffer.alloc(bytes) }, caller)();
+  for (const task of ['a', 'b', 'c', 'd']) facts.admit(task, download, 'holder')();
+  bring('a', 'node', 60_000);
+  bring('b', 'node', 60_000);
+  assert.equal(facts.get('b')?.download.bundle?.length, 60_000);
+  assert.throws(() => bring('c', 'node', 60_000), full);
+  assert.equal(facts.get('c')?.download.bundle, undefined);
+  bring('a', 'other', 160_000); // it is known: the first stays
+  assert.equal(facts.get('a')?.download.bundle?.length, 60_000);
+  bring('c', 'other', 60_000);
+  facts.keepOnly((task) => task === 'd');
+  bring('d', 'node', 60_000);
+});

@@ -16,14 +16,14 @@ export interface FactsBudget {
 
 export interface TaskFacts {
   /** The registration that introduced the task, without what only its sender may use. */
-  readonly download: Download;
+  download: Download;
   /** Steady clock. */
   readonly createdAtMs: number;
   /** The header of the origin's response; empty until it is reported. */
   responseHeader: Readonly<Record<string, string>>;
   rangesSupported: boolean | undefined;
   /** Who introduced the task, and the memory it takes. */
-  readonly caller: string;
+  caller: string;
   bytes: number;
 }
 
@@ -54,7 +54,16 @@ export class TaskFactsTable {
     const ofPeers = totalBytes - left < share ? 0 : peersFrom(caller) * peerCostBytes;
     const mayBring = share - (this.#bytesOf.get(caller) ?? 0) - ofPeers;
     if (mayBring < peerCostBytes) throw exhausted(`${caller} has announced as much as it may`);
-    if (this.#facts.has(taskId)) return () => undefined;
+    const known = this.#facts.get(taskId);
+    if (known) {
+      const { bundle } = download;
+      if (!bundle || known.download.bundle) return () => undefined;
+      // A host that holds the task has introduced it without the list: whoever brings that answers for the task from now on.
+      const more = costPerByte * bundle.length;
+      const others = known.caller === caller ? 0 : known.bytes;
+      if (more > left || more + others > mayBring) throw exhausted(`${caller} has announced as much as it may`);
+      return () => this.#complete(known, bundle, { caller, bytes: more });
+    }
     const kept = withoutSecrets(download);
     const bytes = taskCostBytes + costPerByte * DownloadMessage.encode(kept).finish().length;
     if (bytes > left || bytes > mayBring) throw exhausted(`${caller} has announced as much as it may`);
@@ -97,6 +106,15 @@ export class TaskFactsTable {
     };
     this.#facts.set(taskId, facts);
     this.#count(facts, bytes);
+  }
+
+  #complete(facts: TaskFacts, bundle: Uint8Array, { caller, bytes }: Pick<TaskFacts, 'caller' | 'bytes'>): void {
+    if (facts.download.bundle) return;
+    const all = facts.bytes + bytes;
+    this.#count(facts, -facts.bytes);
+    facts.caller = caller;
+    facts.download = { ...facts.download, bundle };
+    this.#count(facts, all);
   }
 
   #count(facts: TaskFacts, bytes: number): void {

@@ -1,6 +1,7 @@
 /** Which ids a host may register what under: an id is a name, and whoever registers could claim it for anything. */
+import { readBundle } from '../core/bundle/bundle.ts';
 import { DragonflyError } from '../core/errors.ts';
-import { isSameContent, misnomer, type NamedContent } from '../core/task-name.ts';
+import { bundleNamedBy, isSameContent, misnomer, type NamedContent } from '../core/task-name.ts';
 import type { Download } from '../../gen/common/v2/common.ts';
 
 /** Throws PERMISSION_DENIED when the id does not belong to the given URL. */
@@ -18,6 +19,21 @@ export function requireSameContent(taskId: string, known: Download | undefined, 
     throw new DragonflyError('TASK_CONFLICT', `task ${taskId} is other content of another URL or tag here`, {
       hint: 'Nodes of this version take another id for it by themselves.',
     });
+}
+
+/**
+ * The list of a bundle, of which every node that asks brings a copy: the one that is known for the id already, where there is one. Call it after
+ * `requireNameOf`. Throws PERMISSION_DENIED when the list is not what the id is computed from.
+ */
+export function namedBundle(taskId: string, download: Download, known: Download | undefined): Uint8Array | undefined {
+  const { bundle, contentForCalculatingTaskId: text } = download;
+  if (!bundle || (known?.bundle && Buffer.compare(bundle, known.bundle) === 0)) return bundle && known?.bundle;
+  const named = text === undefined ? undefined : bundleNamedBy(text);
+  if (named !== undefined && readBundle(bundle).listDigest === named) return known?.bundle ?? bundle;
+  throw new DragonflyError(
+    'PERMISSION_DENIED',
+    `task ${taskId} is not taken: its list of files is not the one it is named by`,
+  );
 }
 
 /** A host reports its content without the query filters that it was requested with. */

@@ -34,7 +34,7 @@ import type { PeerSession } from './peer-sessions.ts';
 import type { SwarmEvent } from '../swarm-driver.ts';
 import { taskTypes } from '../task-types.ts';
 import { requireOwnHost, requireShareable } from '../hosts/own-host.ts';
-import { requireNameOf, requireSameContent } from '../task-names.ts';
+import { namedBundle, requireNameOf, requireSameContent } from '../task-names.ts';
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;
 
@@ -53,11 +53,6 @@ export async function* announcePeer(
   } finally {
     stream.close();
   }
-}
-
-/** Those that are known already, where they are the same: every node that asks for a bundle brings the list of its files. */
-function sameBytes(bytes: Uint8Array, known: Uint8Array | undefined): Uint8Array {
-  return known && Buffer.compare(bytes, known) === 0 ? known : bytes;
 }
 
 class PeerStream {
@@ -90,10 +85,10 @@ class PeerStream {
     requireShareable(registered.url, context.peerHost);
     requireNameOf(taskId, registered);
     // Daemons of the original have no other id for the content.
-    if (context.callerHasSwarm) requireSameContent(taskId, brain.facts.get(taskId)?.download, registered);
+    const known = brain.facts.get(taskId)?.download;
+    if (context.callerHasSwarm) requireSameContent(taskId, known, registered);
     // A seed that is asked to fetch the task interprets "localhost" by this address.
-    const bundle = registered.bundle && sameBytes(registered.bundle, brain.facts.get(taskId)?.download.bundle);
-    const download = { ...registered, bundle, remoteIp: context.peerHost };
+    const download = { ...registered, bundle: namedBundle(taskId, registered, known), remoteIp: context.peerHost };
     const extended = context.callerHasSwarm;
     const host = brain.hosts.get(hostId);
     if (!host) {
