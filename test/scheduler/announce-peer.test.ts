@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { makeBundle } from '../../src/core/bundle/bundle.ts';
 import type { DragonflyError } from '../../src/core/errors.ts';
+import { taskId as idOf } from '../../src/core/ids.ts';
+import { textForBundle } from '../../src/core/task-name.ts';
 import { allFeatures } from '../../src/swarm/shared/events.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { contentLength, pieceLength, SchedulerFixture, taskId, url } from './fixture.ts';
@@ -49,6 +52,22 @@ void describe('a peer of this implementation', () => {
       assert.equal(peer.task?.url, url);
     },
   );
+
+  void it('is refused with a list of files that its task is not named by', { timeout }, async () => {
+    await using fixture = await SchedulerFixture.start();
+    const tree = 'http://origin.test/tree/';
+    const list = (path: string) => makeBundle([{ path, lengthBytes: 1, validator: '"1"' }]);
+    const meant = list('a');
+    const text = textForBundle(tree, [], { listDigest: meant.listDigest, rest: 'x' });
+    const task = idOf({ url: tree, contentForCalculatingTaskId: text });
+    const named = { url: tree, contentForCalculatingTaskId: text };
+    const forged = fixture.peer(await fixture.host(), { task }).register({ ...named, bundle: list('b').packed });
+    await assert.rejects(forged.next(), { code: 'PERMISSION_DENIED' });
+    const first = fixture.peer(await fixture.host(), { task }).register({ ...named, bundle: meant.packed });
+    await first.expect('needBackToSourceResponse');
+    const kept = fixture.scheduler.brain.facts.get(task)?.download.bundle;
+    assert.ok(kept && Buffer.compare(kept, meant.packed) === 0);
+  });
 
   void it('hears of newcomers that come in one moment in one message', { timeout }, async () => {
     await using fixture = await SchedulerFixture.start();

@@ -9,6 +9,7 @@ import { downloadBundle } from './bundle.ts';
 import type { DaemonClient, FileDownload } from './download.ts';
 
 const fileBytes = 1000;
+const ignore: (index: number) => void = () => undefined;
 
 describe('a bundle that the daemon gives', () => {
   const directory = mkdtempSync(join(tmpdir(), 'dfget-bundle-'));
@@ -19,7 +20,7 @@ describe('a bundle that the daemon gives', () => {
   async function download(
     count: number,
     parts: readonly (readonly [offset: number, length: number])[],
-    { readsStore = false, signal = new AbortController().signal, onFile = (_: number): void => undefined } = {},
+    { readsStore = false, signal = new AbortController().signal, onFile = ignore } = {},
   ): Promise<string[]> {
     rounds += 1;
     const content = Buffer.alloc(count * fileBytes, 'x');
