@@ -170,13 +170,14 @@ export class OriginFetches {
 
   /** The layout may be known now. */
   #answered(key: number, { validator }: SourceObject, ranges: boolean | undefined): void {
-    const { context, machine, receipt } = this.#scope;
+    const { context, machine, receipt, request } = this.#scope;
     this.#validator ??= validator;
     this.#parts.proof.pieces?.atOrigin(validator);
     receipt.originRequest();
     context.announcer().layoutKnown();
     this.#parts.learned.begin();
-    machine.take({ kind: 'origin-answered', fetch: key, ranges });
+    // A request that alone may be sent has asked for all of it: nobody can be sent for a part.
+    machine.take({ kind: 'origin-answered', fetch: key, ranges: request.onlyOpened === true ? false : ranges });
   }
 }
 

@@ -316,6 +316,7 @@ export class OriginDesk {
 
   /** An idle seed takes the upper half of what the busiest lease still has to fetch. */
   #split(task: Task, nowMs: number): void {
+    if (task.ranges === false) return; // the half would cost the whole
     for (const seed of task.seedPeers) {
       if (seed.lease || !seed.needBackToSource || !seed.features.leases || !isDownloading(seed.state)) continue;
       if (seed.originBlockedUntilMs > nowMs || task.leases.size >= this.#around.limits.backToSourceCount) continue;
