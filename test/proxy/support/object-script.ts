@@ -133,7 +133,11 @@ function refusalHeader({ refusal }: ScriptedObject): Record<string, string> {
   return refusal === 401 ? { 'www-authenticate': 'Bearer realm="there"' } : {};
 }
 
-export function contentOf({ id, version, sizeBytes, personal, vary }: ScriptedObject, who: string, accept: string): Buffer {
+export function contentOf(
+  { id, version, sizeBytes, personal, vary }: ScriptedObject,
+  who: string,
+  accept: string,
+): Buffer {
   const key = [id, version, personal === 'no' ? '' : who, vary === 'Accept' ? accept.replace('*/*', '') : ''].join(' ');
   return Buffer.alloc(sizeBytes, `${key} ${createHash('sha256').update(key).digest('hex')} `);
 }
