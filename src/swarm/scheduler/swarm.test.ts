@@ -188,15 +188,6 @@ test('a seed takes the upper half of a lease, but nothing that somebody holds', 
   assertInvariants(swarm);
 });
 
-test('a seed takes no half where the origin answers no ranges: it would get the whole', () => {
-  const swarm = newSwarm(['first'], { stripePieces: 2 });
-  register(swarm, 'first', 0);
-  swarm.taskMetadata('first', layout, 1, false);
-  swarm.announceHost(hostInfo('seed-late'), 2);
-  assert.deepEqual(leases(register(swarm, 'seed-late', 2)), []);
-  assertInvariants(swarm);
-});
-
 test('a seed that does not come in time is passed over', () => {
   const swarm = newSwarm(['seed', 'first']);
   assert.deepEqual(
