@@ -1,9 +1,10 @@
 /**
- * Builds the directory of a version: chunks of versions that are here are copied, packs with the others fetched, and then every file is read back and
- * compared. A file that is wrong because what it was copied from has been changed is mended from the packs.
+ * Builds the directory of a version: chunks of versions that are here are copied while packs with the others are fetched, and every file is read back
+ * and compared behind that, so that the last pack leaves little to be done. A file that is wrong because what it was copied from has been changed is
+ * mended from the packs.
  */
-import { createHash, hash } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readdir, rm, statfs, symlink, unlink } from 'node:fs/promises';
+import { createHash, hash, type Hash } from 'node:crypto';
+import { chmod, lstat, mkdir, open, readdir, rm, statfs, symlink, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import {
@@ -17,6 +18,8 @@ import {
 } from '../../swarm/releases/fetch-plan.ts';
 import type { Chunk, FileEntry, Manifest } from '../../swarm/releases/manifest.ts';
 import { FilePool, writeAll } from './file-pool.ts';
+import { together } from './together.ts';
+import { WrittenFiles } from './written-files.ts';
 
 const blockBytes = 4 * 2 ** 20;
 /** Packs that are fetched at once. */
@@ -36,22 +39,44 @@ export interface InstallOptions {
   readonly signal: AbortSignal;
 }
 
+type OnWritten = (path: string, offset: number, lengthBytes: number) => void;
+
+interface WriteOptions extends InstallOptions {
+  readonly onWritten?: OnWritten;
+}
+
 /** Throws DIGEST_MISMATCH, NO_SPACE, and the errors of `fetch`. */
 export async function install(options: InstallOptions): Promise<void> {
   const { manifest, target } = options;
   const plan = planFetch(manifest, options.local);
   await requireSpace(options);
   await makeEntries(manifest, target);
-  await copyLocal(plan.copies, options);
-  await takePacks(plan.packs, options);
-  const wrong = await wrongChunks(filesOf(manifest), options);
-  if (wrong.chunks.size > 0) {
-    await takePacks(packsOf(manifest, wrong.chunks).packs, options);
-    const again = await wrongChunks(wrong.files, options);
-    const [bad] = again.files;
+  const wrong = await writeAndCompare(plan, options);
+  if (wrong.length > 0) {
+    await takePacks(packsOf(manifest, await wrongChunks(wrong, options)).packs, options);
+    const [bad] = await wrongFiles(wrong, { ...options, end: ({ lengthBytes }) => Promise.resolve(lengthBytes) });
     if (bad) throw new DragonflyError('DIGEST_MISMATCH', `"${bad.path}" is not what the manifest says`);
   }
   await finishEntries(manifest, target);
+}
+
+/** Copies and packs write different places. Resolves with the files that are not what the manifest says. */
+async function writeAndCompare(plan: FetchPlan, options: InstallOptions): Promise<readonly FileEntry[]> {
+  const written = new WrittenFiles();
+  let wrong: readonly FileEntry[] = [];
+  await together(options.signal, [
+    async (signal) => {
+      const onWritten: OnWritten = (path, offset, lengthBytes) => written.wrote(path, offset, lengthBytes);
+      const writing = { ...options, signal, onWritten };
+      await together(signal, [() => copyLocal(plan.copies, writing), () => takePacks(plan.packs, writing)]);
+      written.done();
+    },
+    async (signal) => {
+      const end = (file: FileEntry, position: number): Promise<number> => written.beyond(file, position, signal);
+      wrong = await wrongFiles(filesOf(options.manifest), { ...options, signal, end });
+    },
+  ]);
+  return wrong;
 }
 
 /** Compares an existing directory with its manifest. */
@@ -99,7 +124,10 @@ async function makeEntries({ entries }: Manifest, target: string): Promise<void>
 }
 
 /** Chunks that cannot be read are found when the files are compared. */
-async function copyLocal(copies: readonly LocalCopy[], { target, onBytes, signal }: InstallOptions): Promise<void> {
+async function copyLocal(
+  copies: readonly LocalCopy[],
+  { target, onBytes, onWritten, signal }: WriteOptions,
+): Promise<void> {
   await using sources = new FilePool('r');
   await using targets = new FilePool('r+');
   const block = Buffer.allocUnsafeSlow(blockBytes);
@@ -111,6 +139,7 @@ async function copyLocal(copies: readonly LocalCopy[], { target, onBytes, signal
       const bytesRead = await readSome(sources, from.file, { block, length, position: from.offset + done });
       if (bytesRead === 0) break;
       await writeAll(await targets.get(path), block.subarray(0, bytesRead), to.offset + done);
+      onWritten?.(to.file, to.offset + done, bytesRead);
       done += bytesRead;
       onBytes(bytesRead);
     }
@@ -129,43 +158,37 @@ async function readSome(
   }
 }
 
-async function takePacks(packs: FetchPlan['packs'], options: InstallOptions): Promise<void> {
-  const { manifest, scratch, fetch, target, onBytes, signal } = options;
+async function takePacks(packs: FetchPlan['packs'], options: WriteOptions): Promise<void> {
+  const { manifest, scratch, fetch } = options;
   const places = chunkTargets(manifest);
   const left = [...packs];
   await using targets = new FilePool('r+');
   let turn: Promise<void> = Promise.resolve();
-  const controller = new AbortController();
-  const both = AbortSignal.any([signal, controller.signal]);
-  const work = async (): Promise<void> => {
-    for (let next = left.shift(); next && !controller.signal.aborted; next = left.shift()) {
+  const work = async (signal: AbortSignal): Promise<void> => {
+    for (let next = left.shift(); next; next = left.shift()) {
       const [index, chunks] = next;
       const pack = manifest.packs[index];
       if (!pack) continue;
       signal.throwIfAborted();
       const path = join(scratch, `pack-${index}`);
       await rm(path, { force: true });
-      await fetch(pack.taskId, path, both);
-      const take = (): Promise<void> => copyPack(path, chunks, { manifest, places, targets, target, onBytes, signal });
+      await fetch(pack.taskId, path, signal);
+      const take = (): Promise<void> => copyPack(path, chunks, { ...options, places, targets, signal });
       turn = turn.then(take);
       await turn;
       await unlink(path);
     }
   };
-  const runs = Array.from({ length: packsAtOnce }, () =>
-    work().catch((error: unknown) => {
-      controller.abort(error);
-    }),
+  await together(
+    options.signal,
+    Array.from({ length: packsAtOnce }, () => work),
   );
-  await Promise.all(runs);
-  signal.throwIfAborted();
-  if (controller.signal.aborted) throw toDragonflyError(controller.signal.reason);
 }
 
 async function copyPack(
   path: string,
   chunks: readonly number[],
-  to: Pick<InstallOptions, 'manifest' | 'target' | 'onBytes' | 'signal'> & {
+  to: Pick<WriteOptions, 'manifest' | 'target' | 'onBytes' | 'onWritten' | 'signal'> & {
     readonly places: ReadonlyMap<number, readonly ChunkPlace[]>;
     readonly targets: FilePool;
   },
@@ -183,48 +206,87 @@ async function copyPack(
         `chunk ${index} of ${to.manifest.name}@${to.manifest.version} is not what the manifest says`,
         { hint: 'Publish the version anew, under another name of it.' },
       );
-    for (const { file, offset } of to.places.get(index) ?? [])
+    for (const { file, offset } of to.places.get(index) ?? []) {
       await writeAll(await to.targets.get(join(to.target, file)), bytes, offset);
+      to.onWritten?.(file, offset, bytes.length);
+    }
     to.onBytes(bytes.length);
   }
 }
 
-/** Finds files that differ from the manifest, and their differing chunks; correct files are flushed to disk. */
+interface CompareOptions extends Pick<InstallOptions, 'target' | 'signal'> {
+  /** Resolves with a position up to which the file can be read, beyond the given one. */
+  readonly end: (file: FileEntry, position: number) => Promise<number>;
+}
+
+/** The files that differ from the manifest; the others are flushed to disk. */
+async function wrongFiles(
+  files: readonly FileEntry[],
+  { target, signal, end }: CompareOptions,
+): Promise<readonly FileEntry[]> {
+  const wrong: FileEntry[] = [];
+  for (const entry of files) {
+    await using file = await open(join(target, entry.path), 'r');
+    const digest = createHash('sha256');
+    for (let position = 0; position < entry.lengthBytes;) {
+      const until = await end(entry, position);
+      await addToDigest(digest, { file, position, until, signal });
+      position = until;
+    }
+    if (digest.digest('hex') === entry.sha256) await file.datasync();
+    else wrong.push(entry);
+  }
+  return wrong;
+}
+
 async function wrongChunks(
   files: readonly FileEntry[],
-  { manifest, target, signal }: InstallOptions,
-): Promise<{ readonly files: readonly FileEntry[]; readonly chunks: ReadonlySet<number> }> {
-  const wrong: FileEntry[] = [];
-  const chunks = new Set<number>();
+  { manifest, target }: Pick<InstallOptions, 'manifest' | 'target'>,
+): Promise<ReadonlySet<number>> {
+  const wrong = new Set<number>();
   for (const entry of files) {
-    const path = join(target, entry.path);
-    if ((await digestOf(path, signal, { sync: true })) === entry.sha256) continue;
-    wrong.push(entry);
-    await using file = await open(path, 'r');
+    await using file = await open(join(target, entry.path), 'r');
     const block = Buffer.allocUnsafe(manifest.sizes.maxBytes);
+    let isRight = true;
     for (const { index, chunk, offset } of chunksOf(entry, manifest.chunks)) {
       const bytes = block.subarray(0, chunk.lengthBytes);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
-      if (bytesRead !== bytes.length || hash('sha256', bytes, 'hex') !== chunk.sha256) chunks.add(index);
+      if (bytesRead === bytes.length && hash('sha256', bytes, 'hex') === chunk.sha256) continue;
+      isRight = false;
+      wrong.add(index);
     }
     // All of its chunks are correct but the whole is not, so the manifest contradicts itself.
-    if (chunks.size === 0) throw new DragonflyError('DIGEST_MISMATCH', `"${entry.path}" is not what the manifest says`);
+    if (isRight) throw new DragonflyError('DIGEST_MISMATCH', `"${entry.path}" is not what the manifest says`);
   }
-  return { files: wrong, chunks };
+  return wrong;
 }
 
-async function digestOf(path: string, signal: AbortSignal, { sync = false } = {}): Promise<string> {
+async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   await using file = await open(path, 'r');
-  const whole = createHash('sha256');
+  const digest = createHash('sha256');
+  await addToDigest(digest, { file, position: 0, until: Number.POSITIVE_INFINITY, signal });
+  return digest.digest('hex');
+}
+
+/** Reads on from the position; ends early where the file does. */
+async function addToDigest(
+  digest: Hash,
+  part: {
+    readonly file: FileHandle;
+    readonly position: number;
+    readonly until: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
   const block = Buffer.allocUnsafe(2 ** 20);
-  for (;;) {
-    signal.throwIfAborted();
-    const { bytesRead } = await file.read(block, 0, block.length);
+  for (let position = part.position; position < part.until;) {
+    part.signal.throwIfAborted();
+    const length = Math.min(block.length, part.until - position);
+    const { bytesRead } = await part.file.read(block, 0, length, position);
     if (bytesRead === 0) break;
-    whole.update(block.subarray(0, bytesRead));
+    digest.update(block.subarray(0, bytesRead));
+    position += bytesRead;
   }
-  if (sync) await file.datasync();
-  return whole.digest('hex');
 }
 
 /**
