@@ -104,6 +104,29 @@ test('where the second request takes over from the first, a piece that takes lon
   }
 });
 
+test('on a slow line a piece that comes in as fast as it can is not late', () => {
+  const subject = withParents(picker(), [4]);
+  const [first] = subject.next(0);
+  subject.parentAdded('second');
+  subject.parentHas('second', 4);
+  subject.requestStarted(first?.parentId ?? '', 4, 10);
+  const pieceMs = 2_000;
+  const rate = (1000 * pieceLengthBytes) / pieceMs;
+  for (let nowMs = 11; nowMs < 4 * pieceMs; nowMs += 10) assert.deepEqual(subject.next(nowMs, rate), [], `${nowMs} ms`);
+  assert.equal(subject.next(4 * pieceMs, rate).length, 1, 'it is late now');
+});
+
+test('on a line that stands still the piece is late as ever', () => {
+  const subject = withParents(picker(), [4]);
+  const [first] = subject.next(0);
+  subject.parentAdded('second');
+  subject.parentHas('second', 4);
+  subject.requestStarted(first?.parentId ?? '', 4, 10);
+  const rate = pieceLengthBytes / 2;
+  for (let nowMs = 20; nowMs < 1000; nowMs += 10) assert.deepEqual(subject.next(nowMs, rate), []);
+  assert.deepEqual(subject.next(subject.nextWakeMs(1000) ?? 0, 0), [{ parentId: 'second', piece: 4, hedge: true }]);
+});
+
 test('a piece of which the last bytes are on their way is not asked for again at that moment', () => {
   const subject = withParents(picker(), [4]);
   const [first] = subject.next(0);

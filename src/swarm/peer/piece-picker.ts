@@ -57,6 +57,7 @@ export interface ParentOptions {
 export class PiecePicker {
   readonly #limits: PickerLimits;
   readonly #pieceCount: number;
+  readonly #pieceLengthBytes: number;
   readonly #missing: PieceSet;
   readonly #held: PieceSet;
   /** Missing, neither in flight nor on its way from the origin. */
@@ -81,6 +82,7 @@ export class PiecePicker {
     this.#limits = { ...defaultPickerLimits, ...options.limits };
     this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
     this.#pieceCount = options.pieceCount;
+    this.#pieceLengthBytes = options.pieceLengthBytes;
     this.#held = options.held ?? new PieceSet(options.pieceCount);
     this.#missing = (options.wanted ?? PieceSet.range(0, options.pieceCount)).difference(this.#held);
     this.#open = this.#missing.clone();
@@ -371,11 +373,24 @@ export class PiecePicker {
     for (const [piece, requests] of this.#requests.pieces()) {
       const first = requests[0];
       if (!first || requests.length >= this.#limits.maxCopies || nowMs < first.hedgeAtMs) continue;
-      if (this.#atOrigin.has(piece)) continue;
+      if (this.#atOrigin.has(piece) || this.#keepsPace(first, nowMs)) continue;
       const best = this.#parents.bestFor(piece, requests, nowMs);
       if (best) return { piece, parent: best };
     }
     return undefined;
+  }
+
+  /**
+   * The piece takes no longer than the rate of all pieces together lets expect. Where the line itself is slow, and no piece has shown yet how long one
+   * takes, a second request would only take from the first, and throw away what has come of it. The rate may fall, so it is looked at again soon.
+   */
+  #keepsPace(request: Request, nowMs: number): boolean {
+    if (!request.begun || this.#rateBytesPerSec === 0) return false;
+    const pieceMs = (1000 * this.#pieceLengthBytes * this.#requests.begun) / this.#rateBytesPerSec;
+    const lateAtMs = request.startedAtMs + this.#limits.hedgeFactor * pieceMs;
+    if (nowMs >= lateAtMs) return false;
+    request.hedgeAtMs = Math.min(lateAtMs, nowMs + this.#limits.hedgeMinMs);
+    return true;
   }
 
   #start({ parent, piece }: Choice, nowMs: number, beside = false): void {

@@ -48,6 +48,13 @@ export class RequestBook {
     return this.#running;
   }
 
+  /** Pieces whose bytes come in, those that hold up no other among them. */
+  get begun(): number {
+    let begun = 0;
+    for (const [first] of this.#byPiece.values()) if (first?.begun === true) begun += 1;
+    return begun;
+  }
+
   get isEmpty(): boolean {
     return this.#byPiece.size === 0;
   }
