@@ -237,8 +237,14 @@ export const maxReleaseSubscribers = 20_000;
 export const maxSubscribersInAll = 200_000;
 export const maxSubscribersOfHost = 1_000;
 
-/** Concurrent subscriber streams: one for each directory that follows a name. */
+/** Concurrent subscriber streams of each kind: one for each directory that follows a name. */
 export const maxReleaseStreams = 20_000;
+
+/** Announced content of versions that are being published: all of it and that of a host, how long subscribers are told, and what may wait for one. */
+export const maxComingPacks = 100_000;
+export const maxComingPacksOfHost = 10_000;
+export const comingPackMs = 30 * 60_000;
+export const maxPacksWaiting = 1_000;
 
 /** Tasks checked concurrently before a version counts as published. */
 export const releaseChecksAtOnce = 8;

@@ -55,6 +55,7 @@ import { managerRpc } from './rpc/manager-rpc.ts';
 import { Newcomers } from './rpc/newcomers.ts';
 import { releaseRpc } from './rpc/release-rpc.ts';
 import { watchRpc } from './rpc/watch-rpc.ts';
+import { ComingPacks } from './releases/coming-packs.ts';
 import { ReleaseStore } from './releases/release-store.ts';
 import { ReleaseWatch } from './releases/release-watch.ts';
 import { Replication } from './replication/replication.ts';
@@ -302,6 +303,7 @@ async function open(
     releaseRpc({
       store: releases,
       watch: new ReleaseWatch(releases, changes, logger),
+      coming: new ComingPacks(database, changes, logger),
       keptTasks,
       audit,
       certified: newcomersCertified(config),

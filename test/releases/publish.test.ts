@@ -7,6 +7,9 @@ import { after, before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { promisify } from 'node:util';
 import { runDfctl } from '../../src/cli/dfctl/dfctl.ts';
+import { ManagerReleasesDefinition } from '../../gen/manager/v2/release.ts';
+import { Channels } from '../../src/rpc/channels.ts';
+import { createClient } from '../../src/rpc/client.ts';
 import { runTool } from '../cli/tool-io.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { change, makeDirectory, mib, releaseLab, requireSame, type ReleaseLab } from './release-lab.ts';
@@ -133,6 +136,44 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     }
   });
 
+  test('content of a version is told to subscribers before the version counts, and comes to them once', async () => {
+    await run('cp', ['-a', v(3), v(4)]);
+    await change(`${v(4)}/weights/a.bin`, 40 * mib, 4 * mib, 'change 4');
+    await using channels = new Channels();
+    const releases = createClient(ManagerReleasesDefinition, channels, `unix:${lab.peer(3).socket}`);
+    const ended = new AbortController();
+    const told: string[] = [];
+    const packs = (async () => {
+      for await (const pack of releases.watchPacks({ name: 'early' }, { signal: ended.signal }))
+        told.push(`content of ${pack.version}`);
+    })().catch(() => undefined);
+    const versions = (async () => {
+      for await (const { version } of releases.watchReleases({ name: 'early', afterId: 0 }, { signal: ended.signal }))
+        told.push(version);
+    })().catch(() => undefined);
+    const follower = lab.subscriber(3, 'early', at('early3'), '--no-progress');
+    try {
+      assert.equal((await lab.publish(1, v(3), 'early@v3')).error, undefined);
+      await waitFor('the first version', async () => (await readlink(at('early3')).catch(() => '')) !== '');
+      const before = (await lab.received(2)) + (await lab.received(3));
+      assert.equal((await lab.publish(1, v(4), 'early@v4')).error, undefined);
+      await waitFor('the second one', async () => (await readlink(at('early3'))).endsWith('/v4'));
+      await requireSame(v(4), `${at('early3')}/`);
+      const moved = (await lab.received(2)) + (await lab.received(3)) - before;
+      assert.ok(moved <= 2 * 1.3 * 4 * mib, `${moved} bytes for ${4 * mib} that had changed`);
+      await waitFor('both to be told', async () => told.includes('v4'));
+      assert.ok(
+        told.indexOf('content of v4') !== -1 && told.indexOf('content of v4') < told.indexOf('v4'),
+        told.join(),
+      );
+    } finally {
+      ended.abort();
+      await Promise.all([packs, versions]);
+      follower.kill('SIGTERM');
+      await once(follower, 'close');
+    }
+  });
+
   test('a subscriber that is killed half-way has switched to nothing, and the next one brings it to its end', async () => {
     const path = at('killed');
     for (let round = 0; round < 2; round += 1) {
@@ -188,6 +229,11 @@ describe('publish and subscribe', { timeout: 600_000 }, () => {
     assert.equal((await lab.publish(1, v(9), 'signed@v1', '--sign', ours)).error, undefined);
     assert.equal((await lab.publish(2, v(9), 'signed@v2', '--sign', theirs)).error?.code, 'PERMISSION_DENIED');
     assert.equal((await lab.publish(2, v(9), 'signed@v2')).error?.code, 'PERMISSION_DENIED');
+    await using channels = new Channels();
+    const pack = { name: 'signed', version: 'v2', taskId: 'a'.repeat(64), publicKey: '', signature: '' };
+    const releases = createClient(ManagerReleasesDefinition, channels, `unix:${lab.peer(2).socket}`);
+    await assert.rejects(releases.announcePack({ pack, hostId: '' }), { code: 'PERMISSION_DENIED' });
+    await assert.rejects(releases.announcePack({ pack: { ...pack, name: 'else' }, hostId: '' }), { code: 'NOT_FOUND' });
     const refused = await lab.subscribe(2, 'signed', path, '--once', '--require', `${theirs}.pub`);
     assert.equal(refused.error?.code, 'PERMISSION_DENIED');
     await assert.rejects(readlink(path), { code: 'ENOENT' });

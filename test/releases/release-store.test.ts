@@ -5,7 +5,8 @@ import { after, before, describe, test } from 'node:test';
 import { silentLogger } from '../../src/core/process/logger.ts';
 import { ChangeFeed } from '../../src/manager/db/change-feed.ts';
 import { Database } from '../../src/manager/db/database.ts';
-import { maxReleaseNamesOfHost, maxSubscribersOfHost } from '../../src/manager/limits.ts';
+import { comingPackMs, maxReleaseNamesOfHost, maxSubscribersOfHost } from '../../src/manager/limits.ts';
+import { ComingPacks, type NewComingPack } from '../../src/manager/releases/coming-packs.ts';
 import { ReleaseStore, tasksOf, type NewRelease } from '../../src/manager/releases/release-store.ts';
 import { ReleaseWatch } from '../../src/manager/releases/release-watch.ts';
 import { engineKinds, type TestEngine } from '../manager/support/engines.ts';
@@ -33,11 +34,15 @@ function release(name: string, version: string, more: Partial<NewRelease> = {}):
   };
 }
 
+function coming(name: string, task: string): NewComingPack {
+  return { name, version: 'v1', task_id: task.repeat(64), host_id: 'node', public_key: '', signature: '' };
+}
+
 for (const { name, missing, start } of engineKinds) {
   describe(`versions in ${name}`, { skip: missing, timeout: 120_000 }, () => {
     let engine: TestEngine;
     const owned = new AsyncDisposableStack();
-    const replicas: { store: ReleaseStore; watch: ReleaseWatch; database: Database }[] = [];
+    const replicas: { store: ReleaseStore; watch: ReleaseWatch; coming: ComingPacks; database: Database }[] = [];
     before(async () => {
       engine = owned.use(await start());
       const config = await engine.newDatabase();
@@ -45,7 +50,8 @@ for (const { name, missing, start } of engineKinds) {
         const database = owned.use(await Database.open(config));
         const changes = owned.use(await ChangeFeed.create(database, silentLogger));
         const store = new ReleaseStore(database, changes);
-        replicas.push({ store, watch: new ReleaseWatch(store, changes, silentLogger), database });
+        const watch = new ReleaseWatch(store, changes, silentLogger);
+        replicas.push({ store, watch, coming: new ComingPacks(database, changes, silentLogger), database });
       }
     });
     after(() => owned.disposeAsync());
@@ -193,6 +199,31 @@ for (const { name, missing, start } of engineKinds) {
       ended.abort();
       assert.equal((await late.next()).done, true);
       await heard.return();
+    });
+
+    test('content of a coming version is heard of at the other replica, each once, for half an hour', async () => {
+      const [publisher, subscriber] = replicas;
+      assert.ok(publisher && subscriber);
+      await publisher.coming.announce(coming('early', 'a'));
+      const ended = new AbortController();
+      const heard = subscriber.coming.watch('early', ended.signal);
+      assert.equal((await heard.next()).value?.task_id, 'a'.repeat(64));
+      const next = heard.next();
+      for (const each of [coming('early', 'a'), coming('elsewhere', 'b'), coming('early', 'c')])
+        await publisher.coming.announce(each);
+      assert.equal((await next).value?.task_id, 'c'.repeat(64));
+      const { db } = publisher.database;
+      await db
+        .updateTable('coming_pack')
+        .set({ created_at: (await publisher.database.nowMs()) - comingPackMs - 1 })
+        .where('task_id', '=', 'a'.repeat(64))
+        .execute();
+      const late = publisher.coming.watch('early', ended.signal);
+      assert.equal((await late.next()).value?.task_id, 'c'.repeat(64));
+      const last = heard.next();
+      ended.abort();
+      assert.equal((await last).done, true);
+      await late.return();
     });
   });
 }

@@ -6,10 +6,10 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { ObjectStorage } from "../../common/v2/common.ts";
+import { ObjectStorage, PersistentCacheTask } from "../../common/v2/common.ts";
 import { Empty } from "../../google/protobuf/empty.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { Receipt } from "./dfdaemon.ts";
+import { Receipt, UploadPersistentCacheTaskRequest } from "./dfdaemon.ts";
 
 export const protobufPackage = "dfdaemon.v2";
 
@@ -19,6 +19,12 @@ export const protobufFileName = "dfdaemon/v2/local.proto";
  * An extension of this implementation: what tools of the same node ask the daemon beyond DfdaemonDownload. Offered on the
  * unix socket only.
  */
+
+export interface ImportPersistentCacheTaskResponse {
+  taskId: string;
+  /** Absent as long as replicas are missing. */
+  task?: PersistentCacheTask | undefined;
+}
 
 export interface RemovePersistentTaskRequest {
   url: string;
@@ -106,6 +112,80 @@ export interface RecordedReceipt {
   finishedAt: Date | undefined;
   receipt: Receipt | undefined;
 }
+
+function createBaseImportPersistentCacheTaskResponse(): ImportPersistentCacheTaskResponse {
+  return { taskId: "", task: undefined };
+}
+
+export const ImportPersistentCacheTaskResponse: MessageFns<
+  ImportPersistentCacheTaskResponse,
+  "dfdaemon.v2.ImportPersistentCacheTaskResponse"
+> = {
+  $type: "dfdaemon.v2.ImportPersistentCacheTaskResponse" as const,
+
+  encode(message: ImportPersistentCacheTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.task !== undefined) {
+      PersistentCacheTask.encode(message.task, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportPersistentCacheTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportPersistentCacheTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.task = PersistentCacheTask.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImportPersistentCacheTaskResponse>): ImportPersistentCacheTaskResponse {
+    return ImportPersistentCacheTaskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportPersistentCacheTaskResponse>): ImportPersistentCacheTaskResponse {
+    const message = createBaseImportPersistentCacheTaskResponse();
+    message.taskId = object.taskId ?? "";
+    message.task = (object.task !== undefined && object.task !== null)
+      ? PersistentCacheTask.fromPartial(object.task)
+      : undefined;
+    return message;
+  },
+};
 
 function createBaseRemovePersistentTaskRequest(): RemovePersistentTaskRequest {
   return { url: "", objectStorage: undefined, keepObject: false };
@@ -1138,6 +1218,15 @@ export const DfdaemonLocalDefinition = {
       requestStream: false,
       responseType: ListReceiptsResponse as typeof ListReceiptsResponse,
       responseStream: false,
+      options: {},
+    },
+    /** The same import as UploadPersistentCacheTask: told once when this node holds the content, and again when all of its replicas are there. */
+    importPersistentCacheTask: {
+      name: "ImportPersistentCacheTask",
+      requestType: UploadPersistentCacheTaskRequest as typeof UploadPersistentCacheTaskRequest,
+      requestStream: false,
+      responseType: ImportPersistentCacheTaskResponse as typeof ImportPersistentCacheTaskResponse,
+      responseStream: true,
       options: {},
     },
     /** Deletes imported content from all hosts that hold it. For whoever imported it here, for root, and for the user of the daemon. */

@@ -77,6 +77,31 @@ export interface ReportReleaseRequest {
 export interface ReportReleaseResponse {
 }
 
+export interface ComingPack {
+  name: string;
+  version: string;
+  /** Of the persistent cache task. */
+  taskId: string;
+  /** Ed25519 over name, version and task, by the key that owns the name; both or none. */
+  publicKey: string;
+  signature: string;
+}
+
+export interface AnnouncePackRequest {
+  pack:
+    | ComingPack
+    | undefined;
+  /** Set by the dfdaemon. */
+  hostId: string;
+}
+
+export interface AnnouncePackResponse {
+}
+
+export interface WatchPacksRequest {
+  name: string;
+}
+
 function createBaseRelease(): Release {
   return {
     id: 0,
@@ -702,6 +727,284 @@ export const ReportReleaseResponse: MessageFns<ReportReleaseResponse, "manager.v
   },
 };
 
+function createBaseComingPack(): ComingPack {
+  return { name: "", version: "", taskId: "", publicKey: "", signature: "" };
+}
+
+export const ComingPack: MessageFns<ComingPack, "manager.v2.ComingPack"> = {
+  $type: "manager.v2.ComingPack" as const,
+
+  encode(message: ComingPack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.taskId !== "") {
+      writer.uint32(26).string(message.taskId);
+    }
+    if (message.publicKey !== "") {
+      writer.uint32(34).string(message.publicKey);
+    }
+    if (message.signature !== "") {
+      writer.uint32(42).string(message.signature);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ComingPack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseComingPack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.publicKey = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.signature = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ComingPack>): ComingPack {
+    return ComingPack.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ComingPack>): ComingPack {
+    const message = createBaseComingPack();
+    message.name = object.name ?? "";
+    message.version = object.version ?? "";
+    message.taskId = object.taskId ?? "";
+    message.publicKey = object.publicKey ?? "";
+    message.signature = object.signature ?? "";
+    return message;
+  },
+};
+
+function createBaseAnnouncePackRequest(): AnnouncePackRequest {
+  return { pack: undefined, hostId: "" };
+}
+
+export const AnnouncePackRequest: MessageFns<AnnouncePackRequest, "manager.v2.AnnouncePackRequest"> = {
+  $type: "manager.v2.AnnouncePackRequest" as const,
+
+  encode(message: AnnouncePackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pack !== undefined) {
+      ComingPack.encode(message.pack, writer.uint32(10).fork()).join();
+    }
+    if (message.hostId !== "") {
+      writer.uint32(18).string(message.hostId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnnouncePackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnnouncePackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pack = ComingPack.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AnnouncePackRequest>): AnnouncePackRequest {
+    return AnnouncePackRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AnnouncePackRequest>): AnnouncePackRequest {
+    const message = createBaseAnnouncePackRequest();
+    message.pack = (object.pack !== undefined && object.pack !== null)
+      ? ComingPack.fromPartial(object.pack)
+      : undefined;
+    message.hostId = object.hostId ?? "";
+    return message;
+  },
+};
+
+function createBaseAnnouncePackResponse(): AnnouncePackResponse {
+  return {};
+}
+
+export const AnnouncePackResponse: MessageFns<AnnouncePackResponse, "manager.v2.AnnouncePackResponse"> = {
+  $type: "manager.v2.AnnouncePackResponse" as const,
+
+  encode(_: AnnouncePackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnnouncePackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnnouncePackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AnnouncePackResponse>): AnnouncePackResponse {
+    return AnnouncePackResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<AnnouncePackResponse>): AnnouncePackResponse {
+    const message = createBaseAnnouncePackResponse();
+    return message;
+  },
+};
+
+function createBaseWatchPacksRequest(): WatchPacksRequest {
+  return { name: "" };
+}
+
+export const WatchPacksRequest: MessageFns<WatchPacksRequest, "manager.v2.WatchPacksRequest"> = {
+  $type: "manager.v2.WatchPacksRequest" as const,
+
+  encode(message: WatchPacksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchPacksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchPacksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchPacksRequest>): WatchPacksRequest {
+    return WatchPacksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchPacksRequest>): WatchPacksRequest {
+    const message = createBaseWatchPacksRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
 export type ManagerReleasesDefinition = typeof ManagerReleasesDefinition;
 export const ManagerReleasesDefinition = {
   name: "ManagerReleases",
@@ -734,6 +1037,27 @@ export const ManagerReleasesDefinition = {
       requestType: WatchReleasesRequest as typeof WatchReleasesRequest,
       requestStream: false,
       responseType: Release as typeof Release,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * Content of a version that is being published, as soon as one host has it. Subscribers may fetch it before the version counts; it says nothing of
+     * whether the version ever will.
+     */
+    announcePack: {
+      name: "AnnouncePack",
+      requestType: AnnouncePackRequest as typeof AnnouncePackRequest,
+      requestStream: false,
+      responseType: AnnouncePackResponse as typeof AnnouncePackResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Such content of a name: what was announced lately, and then what comes. */
+    watchPacks: {
+      name: "WatchPacks",
+      requestType: WatchPacksRequest as typeof WatchPacksRequest,
+      requestStream: false,
+      responseType: ComingPack as typeof ComingPack,
       responseStream: true,
       options: {},
     },

@@ -56,6 +56,14 @@ export async function fetchKept(
   await receive(downloadOf(daemon, { taskId, application, needPieceContent: true }, signal), { sink });
 }
 
+/** Brings a task's content to the store of the node, and nowhere else. */
+export async function loadKept(
+  daemon: DaemonConnection,
+  { signal, ...order }: { readonly taskId: string; readonly application: string; readonly signal: AbortSignal },
+): Promise<void> {
+  for await (const _told of downloadOf(daemon, order, signal));
+}
+
 async function* downloadOf(
   { channels, endpoint }: DaemonConnection,
   request: Partial<DownloadPersistentCacheTaskRequest> & Wanted,

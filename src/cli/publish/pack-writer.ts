@@ -11,7 +11,9 @@ import type { PutOptions, ReleaseDaemon } from '../releases/release-daemon.ts';
 /** Packs that are stored at once: one is copied and hashed while another is replicated. */
 const packsAtOnce = 2;
 
-export interface PackWriterOptions extends Omit<PutOptions, 'signal'> {
+export interface PackWriterOptions extends Omit<PutOptions, 'signal' | 'onHeld'> {
+  /** A pack is on this node, and its replicas are being made. Never rejects. */
+  readonly announce: (taskId: string, signal: AbortSignal) => Promise<void>;
   readonly daemon: ReleaseDaemon;
   /** Made for this. */
   readonly scratch: string;
@@ -82,9 +84,10 @@ export class PackWriter implements AsyncDisposable {
     path: string,
     ttlMs: number,
     lengthBytes: number,
+    onHeld?: (taskId: string) => void,
   ): Promise<{ readonly taskId: string; readonly expiresMs: number }> {
     const { daemon, tag, replicas, startedMs } = this.#options;
-    const task = await daemon.put(path, { tag, replicas, ttlMs, signal: this.#signal });
+    const task = await daemon.put(path, { tag, replicas, ttlMs, onHeld, signal: this.#signal });
     const createdMs = task.createdAt?.getTime() ?? startedMs;
     if (createdMs >= startedMs) {
       this.#own.push(task.id);
@@ -137,8 +140,12 @@ export class PackWriter implements AsyncDisposable {
   }
 
   async #import({ path, index, hash, lengthBytes }: OpenPack): Promise<void> {
-    const { ttlMs, firstIndex } = this.#options;
-    const { taskId, expiresMs } = await this.put(path, ttlMs, lengthBytes);
+    const { ttlMs, firstIndex, announce } = this.#options;
+    let announced: Promise<void> | undefined;
+    const { taskId, expiresMs } = await this.put(path, ttlMs, lengthBytes, (id) => {
+      announced = announce(id, this.#signal);
+    });
+    await announced;
     this.#packs[index - firstIndex] = { taskId, sha256: hash.digest('hex'), lengthBytes, expiresMs };
     await rm(path, { force: true });
   }

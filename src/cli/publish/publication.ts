@@ -6,7 +6,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { signRelease } from '../../core/credentials/release-signature.ts';
+import { signPack, signRelease } from '../../core/credentials/release-signature.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { outputError } from '../../core/files/output-file.ts';
 import type { Release } from '../../../gen/manager/v2/release.ts';
@@ -60,6 +60,7 @@ export async function publishDirectory(options: PublicationOptions): Promise<Rel
     replicas,
     ttlMs: options.ttlMs * packTtlFactor,
     firstIndex: previous?.packs.length ?? 0,
+    announce: (taskId, ended) => announce(taskId, options, ended),
     startedMs,
     signal,
   });
@@ -87,6 +88,18 @@ export async function publishDirectory(options: PublicationOptions): Promise<Rel
     await packs.takeBack();
     throw signal.aborted ? (signal.reason as Error) : error;
   }
+}
+
+/** Subscribers may fetch a pack while its replicas are being made. Never rejects: without it they fetch it later. */
+async function announce(
+  taskId: string,
+  { daemon, reference: { name, version }, signingKey }: PublicationOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const signature = signingKey ? signPack({ name, version, taskId }, signingKey) : { publicKey: '', signature: '' };
+  const pack = { name, version, taskId, ...signature };
+  const call = { signal, timeoutMs: announceTimeoutMs };
+  await daemon.releases.announcePack({ pack, hostId: '' }, call).catch(() => undefined);
 }
 
 /** The manifest of the last published version. If it cannot be fetched any more, publishing goes on and stores its chunks again. */
@@ -171,6 +184,8 @@ async function record(
   };
   return daemon.releases.publishRelease({ release, hostId: '' }, { signal, timeoutMs: publishTimeoutMs });
 }
+
+const announceTimeoutMs = 5_000;
 
 /** Long, because the manager asks the schedulers about every pack. */
 const publishTimeoutMs = 90_000;

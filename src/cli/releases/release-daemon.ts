@@ -13,7 +13,7 @@ import { ManagerReleasesDefinition, type Release } from '../../../gen/manager/v2
 import { releaseLimits } from '../../swarm/releases/limits.ts';
 import { manifestText, parseManifest, type Manifest } from '../../swarm/releases/manifest.ts';
 import type { DaemonConnection } from '../daemon-connection.ts';
-import { fetchKept } from '../dfcache/export.ts';
+import { fetchKept, loadKept } from '../dfcache/export.ts';
 
 /** The application under which statistics and block lists know the content of versions. */
 export const releaseApplication = 'dragonfly-release';
@@ -26,6 +26,8 @@ export interface PutOptions {
   readonly tag: string;
   readonly replicas: number;
   readonly ttlMs: number;
+  /** Called when other nodes can get the content from this one. */
+  readonly onHeld?: ((taskId: string) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -33,12 +35,14 @@ export class ReleaseDaemon {
   readonly releases: RpcClient<typeof ManagerReleasesDefinition>;
   readonly #connection: DaemonConnection;
   readonly #downloads: RpcClient<typeof DfdaemonDownloadDefinition>;
+  readonly #local: RpcClient<typeof DfdaemonLocalDefinition>;
 
   constructor(connection: DaemonConnection) {
     const { channels, endpoint } = connection;
     this.#connection = connection;
     this.releases = createClient(ManagerReleasesDefinition, channels, endpoint.address);
     this.#downloads = createClient(DfdaemonDownloadDefinition, channels, endpoint.address);
+    this.#local = createClient(DfdaemonLocalDefinition, channels, endpoint.address);
   }
 
   /** Undefined when there is no such version. */
@@ -52,7 +56,7 @@ export class ReleaseDaemon {
   }
 
   /** Resolves when the file has its replicas. */
-  put(path: string, { tag, replicas, ttlMs, signal }: PutOptions): Promise<PersistentCacheTask> {
+  async put(path: string, { tag, replicas, ttlMs, onHeld, signal }: PutOptions): Promise<PersistentCacheTask> {
     const request = UploadPersistentCacheTaskRequest.fromPartial({
       path,
       tag,
@@ -61,7 +65,11 @@ export class ReleaseDaemon {
       ttl: { seconds: Math.ceil(ttlMs / 1000), nanos: 0 },
       timeout: { seconds: importTimeoutMs / 1000, nanos: 0 },
     });
-    return this.#downloads.uploadPersistentCacheTask(request, { signal, timeoutMs: importTimeoutMs });
+    for await (const { taskId, task } of this.#local.importPersistentCacheTask(request, { signal })) {
+      if (task) return task;
+      onHeld?.(taskId);
+    }
+    throw new DragonflyError('PROTOCOL', 'the dfdaemon did not say what became of the import');
   }
 
   /** Undefined when the cluster does not have it. */
@@ -76,9 +84,12 @@ export class ReleaseDaemon {
 
   /** Deletes what this user has stored. */
   async remove(taskId: string): Promise<void> {
-    const { channels, endpoint } = this.#connection;
-    const local = createClient(DfdaemonLocalDefinition, channels, endpoint.address);
-    await local.removeKeptTask({ taskId }, { timeoutMs: removeTimeoutMs });
+    await this.#local.removeKeptTask({ taskId }, { timeoutMs: removeTimeoutMs });
+  }
+
+  /** Brings a task's content to this node, for later. */
+  async load(taskId: string, signal: AbortSignal): Promise<void> {
+    await loadKept(this.#connection, { taskId, application: releaseApplication, signal });
   }
 
   /** Writes a task's verified content to a file that is only read. */

@@ -12,6 +12,7 @@ import { connectDaemon } from '../daemon-connection.ts';
 import { ProgressBar } from '../dfget/progress-bar.ts';
 import { ReleaseDaemon } from '../releases/release-daemon.ts';
 import { maxTimeoutMs, parseTimeoutMs } from '../timeout-flag.ts';
+import { loadComingPacks } from './coming-packs.ts';
 import { newest } from './newest.ts';
 import { Subscription } from './subscription.ts';
 
@@ -98,7 +99,12 @@ async function subscribe(name: string, flags: SubscribeFlags, io: CommandIo): Pr
     onSwitched: ({ version }) => io.stdout.write(`Done: ${name}@${version}\n`),
     signal,
   });
-  if (flags.version === undefined && flags.once !== true) return await follow(name, { daemon, subscription, io });
+  if (flags.version === undefined && flags.once !== true) {
+    const coming = loadComingPacks({ daemon, name, requiredKeys, signal });
+    const code = await follow(name, { daemon, subscription, io });
+    await coming;
+    return code;
+  }
   const latest = await daemon.release(name, undefined, signal);
   const wanted = flags.version === undefined ? latest : await daemon.release(name, flags.version, signal);
   await subscription.take(wanted ?? missing(name, flags.version), latest?.id);

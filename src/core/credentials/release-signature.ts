@@ -14,6 +14,13 @@ export interface SignedRelease {
   readonly manifestDigest: string;
 }
 
+/** Content of a version that is being published. */
+export interface SignedPack {
+  readonly name: string;
+  readonly version: string;
+  readonly taskId: string;
+}
+
 export interface ReleaseSignature {
   readonly publicKey: string;
   readonly signature: string;
@@ -24,15 +31,31 @@ const rawKeyBytes = 32;
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
 
 export function signRelease(release: SignedRelease, key: KeyObject): ReleaseSignature {
-  const publicKey = rawOf(createPublicKey(key));
-  return { publicKey, signature: sign(null, statementOf(release), key).toString('base64') };
+  return signStatement(statementOf(release), key);
 }
 
-export function isSignedBy(release: SignedRelease, { publicKey, signature }: ReleaseSignature): boolean {
+export function signPack(pack: SignedPack, key: KeyObject): ReleaseSignature {
+  return signStatement(packStatementOf(pack), key);
+}
+
+export function isSignedBy(release: SignedRelease, signature: ReleaseSignature): boolean {
+  return isStatementOf(signature, statementOf(release));
+}
+
+export function isPackSignedBy(pack: SignedPack, signature: ReleaseSignature): boolean {
+  return isStatementOf(signature, packStatementOf(pack));
+}
+
+function signStatement(statement: Buffer, key: KeyObject): ReleaseSignature {
+  const publicKey = rawOf(createPublicKey(key));
+  return { publicKey, signature: sign(null, statement, key).toString('base64') };
+}
+
+function isStatementOf({ publicKey, signature }: ReleaseSignature, statement: Buffer): boolean {
   const raw = Buffer.from(publicKey, 'base64');
   if (raw.length !== rawKeyBytes || raw.toString('base64') !== publicKey) return false;
   const key = createPublicKey({ key: Buffer.concat([spkiPrefix, raw]), format: 'der', type: 'spki' });
-  return verify(null, statementOf(release), key, Buffer.from(signature, 'base64'));
+  return verify(null, statement, key, Buffer.from(signature, 'base64'));
 }
 
 /** Throws INVALID_ARGUMENT. */
@@ -64,4 +87,8 @@ function rawOf(key: KeyObject): string {
 
 function statementOf({ name, version, manifestDigest }: SignedRelease): Buffer {
   return Buffer.from(`dragonfly release 1\n${name}\n${version}\n${manifestDigest}\n`);
+}
+
+function packStatementOf({ name, version, taskId }: SignedPack): Buffer {
+  return Buffer.from(`dragonfly release content 1\n${name}\n${version}\n${taskId}\n`);
 }

@@ -35,6 +35,8 @@ export interface ImportRunOptions<Task extends PersistentTask> {
   readonly upload?: KeptRecord['upload'];
   /** Writes the content to its store before the import is reported as finished. */
   readonly write?: ((task: StoredTask, signal: AbortSignal) => Promise<StoredObject>) | undefined;
+  /** This node holds the content, and its scheduler knows of the import: others can get it from here. */
+  readonly onHeld?: ((taskId: string) => void) | undefined;
   /** Ends what `write` has begun. */
   readonly abandon?: ((taskId: string) => Promise<void>) | undefined;
 }
@@ -82,7 +84,7 @@ export class ImportRun<Task extends PersistentTask> {
   }
 
   async #attempt(signal: AbortSignal): Promise<Task> {
-    const { store, schedulers, calls, write } = this.#options;
+    const { store, schedulers, calls, write, onHeld } = this.#options;
     const { taskId } = this.#facts;
     const there = await this.#begin(signal);
     if (there) return there;
@@ -91,7 +93,9 @@ export class ImportRun<Task extends PersistentTask> {
     const adopted = store.get(taskId);
     if (write && adopted) this.#facts = { ...this.#facts, object: await write(adopted, signal) };
     const call = { signal, timeoutMs: importLimits.timeoutMs };
-    const task = await schedulers.ask(taskId, (client) => calls.finished(client, this.#ids, this.#facts, call), signal);
+    const finished = schedulers.ask(taskId, (client) => calls.finished(client, this.#ids, this.#facts, call), signal);
+    onHeld?.(taskId);
+    const task = await finished;
     if (task.kept) store.get(taskId)?.keep(recordOf(fromKeptContent(taskId, task.kept)), true);
     return task;
   }

@@ -47,7 +47,7 @@ export interface KeepOrder extends ImportOrder {
 /** The steps of an import that differ between the two kinds. */
 export type ImportPlan<Task extends PersistentTask> = Pick<
   ImportRunOptions<Task>,
-  'calls' | 'accepted' | 'upload' | 'write' | 'abandon'
+  'calls' | 'accepted' | 'upload' | 'write' | 'abandon' | 'onHeld'
 > &
   Pick<KeptFacts, 'taskId' | 'object'>;
 
@@ -79,10 +79,10 @@ export class KeptTasks implements Closable {
   /**
    * Resolves when as many nodes hold it as were requested; on any error nothing of it is left. Content that is already
    * there is no error; other content under the same id is ALREADY_EXISTS. Throws the errors of Importer.stage,
-   * RESOURCE_EXHAUSTED when there are too few nodes, UNAVAILABLE without a scheduler.
+   * RESOURCE_EXHAUSTED when there are too few nodes, UNAVAILABLE without a scheduler. @param onHeld called when others can get it from here
    */
-  import(order: KeepOrder, signal: AbortSignal): Promise<PersistentCacheTask> {
-    return this.importAs(order, async ({ taskId }) => ({ calls: cacheCalls, taskId }), signal);
+  import(order: KeepOrder, signal: AbortSignal, onHeld?: (taskId: string) => void): Promise<PersistentCacheTask> {
+    return this.importAs(order, async ({ taskId }) => ({ calls: cacheCalls, taskId, onHeld }), signal);
   }
 
   /** The same for either kind. @param planOf gets the content that is to be imported. */

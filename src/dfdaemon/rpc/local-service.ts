@@ -21,6 +21,7 @@ import type { TaskStore } from '../storage/task-store.ts';
 import { persistentCacheLocal } from './persistent-cache.ts';
 import { persistentLocal } from './persistent.ts';
 import { toReceiptMessage } from './messages.ts';
+import type { ServiceOptions } from './services.ts';
 
 const contentBlockBytes = 4 * 2 ** 20;
 const readAsync = promisify(read);
@@ -30,16 +31,18 @@ export function localHandlers({
   receipts,
   kept,
   persistent,
+  blockList,
   outputRoots,
 }: {
   readonly store: TaskStore;
   readonly receipts: Receipts;
   readonly kept: KeptTasks;
   readonly persistent: PersistentTasks;
+  readonly blockList: ServiceOptions['blockList'];
   readonly outputRoots: readonly string[];
 }): Handlers<typeof DfdaemonLocalDefinition> {
   return {
-    ...persistentCacheLocal(kept),
+    ...persistentCacheLocal(kept, blockList),
     ...persistentLocal(persistent),
     listStoredTasks: async () => ({ tasks: store.list().toSorted(usedLastFirst).map(toSummary) }),
     verifyLocalTask: async ({ taskId }) => {

@@ -1,5 +1,6 @@
 /** The calls about persistent cache tasks: by programs on this node (Download), and by schedulers (Upload). */
 import type { CallContext } from '../../rpc/call-context.ts';
+import type { Caller } from '../../rpc/server/caller.ts';
 import { fromKeptContent } from '../../rpc/fields/kept-content.ts';
 import type { PersistentCacheTask } from '../../../gen/common/v2/common.ts';
 import type { Handlers } from '../../rpc/server/server.ts';
@@ -9,9 +10,10 @@ import type {
   DownloadPersistentCacheTaskRequest,
   DownloadPersistentCacheTaskResponse,
   StatLocalPersistentCacheTaskResponse,
+  UploadPersistentCacheTaskRequest,
 } from '../../../gen/dfdaemon/v2/dfdaemon.ts';
 import type { DfdaemonLocalDefinition } from '../../../gen/dfdaemon/v2/local.ts';
-import type { KeptTasks } from '../imports/kept-tasks.ts';
+import type { KeepOrder, KeptTasks } from '../imports/kept-tasks.ts';
 import { cacheCalls } from '../imports/import-calls.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
 import { keptDownload, msOf, refuseOutput } from './kept-download.ts';
@@ -43,22 +45,7 @@ export function persistentCacheDownloads(
     },
     uploadPersistentCacheTask: async (request, { caller, signal, callerHasSwarm }) => {
       blockList.checkKept('upload', request);
-      const { path, tag, application, ttl, timeout, pieceLength, contentForCalculatingTaskId } = request;
-      const task = await kept.import(
-        {
-          path,
-          caller,
-          tag,
-          application,
-          pieceLengthBytes: pieceLength,
-          contentForCalculatingTaskId,
-          replicas: request.persistentReplicaCount,
-          ttlMs: (ttl?.seconds ?? 0) * 1000,
-          timeoutMs: msOf(timeout),
-        },
-        signal,
-      );
-      return toCaller(task, callerHasSwarm);
+      return toCaller(await kept.import(orderOf(request, caller), signal), callerHasSwarm);
     },
     statPersistentCacheTask: async ({ taskId }, { signal, callerHasSwarm }) =>
       toCaller(await kept.stat(taskId, signal, cacheCalls), callerHasSwarm),
@@ -99,12 +86,39 @@ export function persistentCacheUploads(
   };
 }
 
-export function persistentCacheLocal(kept: KeptTasks): Required<Pick<Local, 'removeKeptTask'>> {
+export function persistentCacheLocal(
+  kept: KeptTasks,
+  blockList: ServiceOptions['blockList'],
+): Required<Pick<Local, 'removeKeptTask' | 'importPersistentCacheTask'>> {
   return {
     removeKeptTask: async ({ taskId }, { caller, signal }) => {
       await kept.removeEverywhere(taskId, caller, { signal });
       return {};
     },
+    importPersistentCacheTask: async function* (request, { caller, signal, callerHasSwarm }) {
+      blockList.checkKept('upload', request);
+      const held = Promise.withResolvers<string>();
+      const imported = kept.import(orderOf(request, caller), signal, held.resolve);
+      const first = await Promise.race([held.promise, imported]);
+      if (typeof first === 'string') yield { taskId: first, task: undefined };
+      const task = await imported;
+      yield { taskId: task.id, task: toCaller(task, callerHasSwarm) };
+    },
+  };
+}
+
+function orderOf(request: UploadPersistentCacheTaskRequest, caller: Caller): KeepOrder {
+  const { path, tag, application, ttl, timeout, pieceLength, contentForCalculatingTaskId } = request;
+  return {
+    path,
+    caller,
+    tag,
+    application,
+    pieceLengthBytes: pieceLength,
+    contentForCalculatingTaskId,
+    replicas: request.persistentReplicaCount,
+    ttlMs: (ttl?.seconds ?? 0) * 1000,
+    timeoutMs: msOf(timeout),
   };
 }
 

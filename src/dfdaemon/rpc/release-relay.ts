@@ -38,6 +38,16 @@ export function releaseRelay({ manager, hostId }: ReleaseRelayOptions): Handlers
         (client) => client.reportRelease({ ...request, hostId }, { signal }),
         signal,
       ),
+    announcePack: ({ pack }, { signal }) =>
+      at().with(ManagerReleasesDefinition, (client) => client.announcePack({ pack, hostId }, { signal }), signal),
+    watchPacks: async function* (request, { signal, draining }) {
+      const ended = AbortSignal.any([signal, draining]);
+      yield* await at().with(
+        ManagerReleasesDefinition,
+        (client) => Promise.resolve(client.watchPacks(request, { signal: ended })),
+        ended,
+      );
+    },
     watchReleases: async function* (request, { signal, draining }) {
       const ended = AbortSignal.any([signal, draining]);
       yield* await at().with(

@@ -27,6 +27,7 @@ export type ChangeTopic =
   | 'certificate'
   | 'concern'
   | 'release'
+  | 'coming_pack'
   | 'replication';
 
 export interface Change {

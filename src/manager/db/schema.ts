@@ -317,6 +317,17 @@ export interface ReleaseSubscriberTable extends Row {
   error: string;
 }
 
+/** Content of a version that is being published. */
+export interface ComingPackTable extends Row {
+  name: string;
+  version: string;
+  task_id: string;
+  host_id: string;
+  /** Empty without a signature, as is that. */
+  public_key: string;
+  signature: string;
+}
+
 export interface Schema {
   user: UserTable;
   session: SessionTable;
@@ -351,6 +362,7 @@ export interface Schema {
   secret: SecretTable;
   release: ReleaseTable;
   release_subscriber: ReleaseSubscriberTable;
+  coming_pack: ComingPackTable;
   replication_rule: ReplicationRuleTable;
   replication_tag: ReplicationTagTable;
   replication_copy: ReplicationCopyTable;

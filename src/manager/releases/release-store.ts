@@ -78,7 +78,7 @@ export class ReleaseStore {
     const now = await this.#database.nowMs();
     const id = await this.#changes.writeNew('release', async (db) => {
       await this.#requireRoom(release, db);
-      await this.#requireKey(release, db);
+      await this.requireKey(release, db);
       const row = { ...release, task_ids: JSON.stringify(release.task_ids), created_at: now, updated_at: now };
       return this.#database.insert('release', row, db);
     });
@@ -258,8 +258,11 @@ export class ReleaseStore {
       });
   }
 
-  /** The key that signed a version of a name owns the name. */
-  async #requireKey({ name, public_key: key }: NewRelease, db: Db): Promise<void> {
+  /** The key that signed a version of a name owns the name. Throws PERMISSION_DENIED. */
+  async requireKey(
+    { name, public_key: key }: Pick<NewRelease, 'name' | 'public_key'>,
+    db: Db = this.#database.db,
+  ): Promise<void> {
     const signed = await db
       .selectFrom('release')
       .select('public_key')

@@ -30,5 +30,7 @@ export const releaseAccess: Access<typeof ManagerReleasesDefinition> = {
   publishRelease: nodes,
   getRelease: nodes,
   watchReleases: nodes,
+  announcePack: nodes,
+  watchPacks: nodes,
   reportRelease: nodes,
 };

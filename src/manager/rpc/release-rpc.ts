@@ -1,14 +1,15 @@
 /** manager.v2.ManagerReleases: published versions, for programs on all nodes. */
-import { isSignedBy } from '../../core/credentials/release-signature.ts';
+import { isPackSignedBy, isSignedBy } from '../../core/credentials/release-signature.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { requireSpeaksFor } from '../../rpc/rights.ts';
 import type { CallContext } from '../../rpc/call-context.ts';
 import type { Handlers } from '../../rpc/server/server.ts';
-import type { ManagerReleasesDefinition, Release } from '../../../gen/manager/v2/release.ts';
+import type { ComingPack, ManagerReleasesDefinition, Release } from '../../../gen/manager/v2/release.ts';
 import { requireName, requireVersion } from '../../swarm/releases/names.ts';
 import type { AuditLog } from '../access/audit.ts';
 import { releaseChecksAtOnce } from '../limits.ts';
 import type { KeptTasks } from '../live/kept-tasks.ts';
+import type { ComingPacks } from '../releases/coming-packs.ts';
 import { noRelease, tasksOf, type NewRelease, type ReleaseRow, type ReleaseStore } from '../releases/release-store.ts';
 import type { ReleaseWatch } from '../releases/release-watch.ts';
 
@@ -18,6 +19,7 @@ const longestPublisher = 512;
 export interface ReleaseRpcParts {
   readonly store: ReleaseStore;
   readonly watch: ReleaseWatch;
+  readonly coming: ComingPacks;
   readonly keptTasks: Pick<KeptTasks, 'get'>;
   readonly audit: AuditLog;
   /** Every node has a certificate, so a caller without one is not a node. */
@@ -27,6 +29,7 @@ export interface ReleaseRpcParts {
 export function releaseRpc({
   store,
   watch,
+  coming,
   keptTasks,
   audit,
   certified,
@@ -64,6 +67,32 @@ export function releaseRpc({
     watchReleases: async function* ({ name, afterId }, { signal, draining }) {
       requireName(name);
       for await (const row of watch.watch(name, afterId, AbortSignal.any([signal, draining]))) yield toMessage(row);
+    },
+    announcePack: async ({ pack, hostId }, context) => {
+      requireOwnHost(context, hostId, certified);
+      const { name, version, taskId, publicKey: public_key, signature } = pack as ComingPack;
+      requireName(name);
+      requireVersion(version);
+      const isSigned = public_key !== '' || signature !== '';
+      if (isSigned && !isPackSignedBy({ name, version, taskId }, { publicKey: public_key, signature }))
+        throw new DragonflyError('INVALID_ARGUMENT', `the signature of ${taskId} is not that of its key`);
+      await store.requireKey({ name, public_key });
+      const { tag } = await keptTasks.get(taskId, clusterOf(context));
+      if (tag !== `${name}@${version}`)
+        throw new DragonflyError('INVALID_ARGUMENT', `${taskId} was not imported for ${name}@${version}`);
+      await coming.announce({ name, version, task_id: taskId, host_id: hostId, public_key, signature });
+      return {};
+    },
+    watchPacks: async function* ({ name }, { signal, draining }) {
+      requireName(name);
+      for await (const row of coming.watch(name, AbortSignal.any([signal, draining])))
+        yield {
+          name,
+          version: row.version,
+          taskId: row.task_id,
+          publicKey: row.public_key,
+          signature: row.signature,
+        };
     },
     reportRelease: async ({ name, version, path, state, error, hostId }, context) => {
       requireOwnHost(context, hostId, certified);

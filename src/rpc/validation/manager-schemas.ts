@@ -24,6 +24,13 @@ const published = rule.schema<release.Release>({
   publisher: rule.optional(rule.text(512)),
   expiresAt: rule.required,
 });
+const comingPack = rule.schema<release.ComingPack>({
+  name: rule.text(128),
+  version: rule.text(64),
+  taskId: rule.taskId,
+  publicKey: rule.optional(rule.text(64)),
+  signature: rule.optional(rule.text(128)),
+});
 const hostId = rule.optional(rule.hostId);
 
 export const managerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
@@ -70,6 +77,11 @@ export const managerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
     name: rule.text(128),
     afterId: safeLength,
   }),
+  'manager.v2.AnnouncePackRequest': rule.schema<release.AnnouncePackRequest>({
+    pack: rule.all(rule.required, rule.message(comingPack)),
+    hostId,
+  }),
+  'manager.v2.WatchPacksRequest': rule.schema<release.WatchPacksRequest>({ name: rule.text(128) }),
   'manager.v2.ReportReleaseRequest': rule.schema<release.ReportReleaseRequest>({
     name: rule.text(128),
     version: rule.text(64),
