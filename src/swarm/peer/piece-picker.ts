@@ -15,6 +15,7 @@
  * missing piece. Load comes first because an idle uplink is lost for good, while the second-rarest piece is nearly as
  * good as the rarest. Among idle parents those with fewer pieces are taken, since others can use them the least.
  */
+import { Hedges } from './hedges.ts';
 import { HostLoad } from './host-load.ts';
 import type { Watched } from './life-watch.ts';
 import { type Choice, ParentBook, type PieceOrder } from './parent-book.ts';
@@ -57,17 +58,12 @@ export interface ParentOptions {
 export class PiecePicker {
   readonly #limits: PickerLimits;
   readonly #pieceCount: number;
-  readonly #pieceLengthBytes: number;
   readonly #missing: PieceSet;
   readonly #held: PieceSet;
   /** Missing, neither in flight nor on its way from the origin. */
   readonly #open: PieceSet;
   readonly #parents: ParentBook;
-  /**
-   * How often a piece was asked for a second time. Where the second request takes over from the first, two parents on slow lines
-   * would take it from each other for ever if the next one did not get twice the time.
-   */
-  readonly #hedges = new Map<number, number>();
+  readonly #hedges: Hedges;
   readonly #requests = new RequestBook();
   /** Pieces this daemon is fetching from the origin itself. */
   readonly #atOrigin = new PieceSet();
@@ -82,7 +78,7 @@ export class PiecePicker {
     this.#limits = { ...defaultPickerLimits, ...options.limits };
     this.#governor = new RateGovernor({ capacityBytesPerSec: options.capacityBytesPerSec });
     this.#pieceCount = options.pieceCount;
-    this.#pieceLengthBytes = options.pieceLengthBytes;
+    this.#hedges = new Hedges(this.#limits, options.pieceLengthBytes);
     this.#held = options.held ?? new PieceSet(options.pieceCount);
     this.#missing = (options.wanted ?? PieceSet.range(0, options.pieceCount)).difference(this.#held);
     this.#open = this.#missing.clone();
@@ -228,7 +224,7 @@ export class PiecePicker {
       this.#forget(request);
     }
     this.#missing.delete(piece);
-    this.#hedges.delete(piece);
+    this.#hedges.arrived(piece);
     this.#open.delete(piece);
     this.#held.add(piece);
     this.#atOrigin.delete(piece);
@@ -255,7 +251,7 @@ export class PiecePicker {
     const request = this.#requests.find(parentId, piece);
     if (!request) return;
     this.#requests.setAside(request);
-    request.hedgeAtMs = Math.max(request.hedgeAtMs, nowMs + this.#limits.hedgeMinMs);
+    this.#hedges.ending(request, nowMs);
   }
 
   /**
@@ -307,7 +303,7 @@ export class PiecePicker {
       const chosen = choice ?? hedge;
       if (!chosen) break;
       this.#start(chosen, nowMs);
-      if (hedge) this.#hedges.set(hedge.piece, (this.#hedges.get(hedge.piece) ?? 0) + 1);
+      if (hedge) this.#hedges.hedged(hedge.piece);
       started.push({ parentId: chosen.parent.id, piece: chosen.piece, hedge: hedge !== undefined });
     }
     return started;
@@ -370,32 +366,19 @@ export class PiecePicker {
   }
 
   #chooseHedge(nowMs: number): Choice | undefined {
+    const pace = { nowMs, rateBytesPerSec: this.#rateBytesPerSec, begun: this.#requests.begun };
     for (const [piece, requests] of this.#requests.pieces()) {
       const first = requests[0];
       if (!first || requests.length >= this.#limits.maxCopies || nowMs < first.hedgeAtMs) continue;
-      if (this.#atOrigin.has(piece) || this.#keepsPace(first, nowMs)) continue;
+      if (this.#atOrigin.has(piece) || this.#hedges.keepsPace(first, pace)) continue;
       const best = this.#parents.bestFor(piece, requests, nowMs);
       if (best) return { piece, parent: best };
     }
     return undefined;
   }
 
-  /**
-   * The piece takes no longer than the rate of all pieces together lets expect. Where the line itself is slow, and no piece has shown yet how long one
-   * takes, a second request would only take from the first, and throw away what has come of it. The rate may fall, so it is looked at again soon.
-   */
-  #keepsPace(request: Request, nowMs: number): boolean {
-    if (!request.begun || this.#rateBytesPerSec === 0) return false;
-    const pieceMs = (1000 * this.#pieceLengthBytes * this.#requests.begun) / this.#rateBytesPerSec;
-    const lateAtMs = request.startedAtMs + this.#limits.hedgeFactor * pieceMs;
-    if (nowMs >= lateAtMs) return false;
-    request.hedgeAtMs = Math.min(lateAtMs, nowMs + this.#limits.hedgeMinMs);
-    return true;
-  }
-
   #start({ parent, piece }: Choice, nowMs: number, beside = false): void {
-    const patienceMs = Math.max(this.#limits.hedgeMinMs, this.#parents.usualMs(parent) * this.#limits.hedgeFactor);
-    const hedgeAtMs = nowMs + patienceMs * 2 ** (this.#hedges.get(piece) ?? 0);
+    const hedgeAtMs = this.#hedges.dueMs(piece, this.#parents.usualMs(parent), nowMs);
     this.#requests.add({ parent, piece, startedAtMs: nowMs, hedgeAtMs, beside });
     this.#open.delete(piece);
     if (!beside) this.#parents.asked(parent, nowMs);
