@@ -15,6 +15,7 @@ import { ControlKey, controlKeysHeader } from '../rpc/control-key.ts';
 import { hostsHeader, instanceHeader, swarmFeature } from '../rpc/features.ts';
 import { ManagerClient } from '../rpc/manager-client.ts';
 import { Egress } from '../rpc/registry/egress.ts';
+import { namesHost } from '../rpc/registry/insecure-hosts.ts';
 import { RegistryClient } from '../rpc/registry/registry-client.ts';
 import type { NodeIdentity } from '../rpc/identity/node-identity.ts';
 import { clientTls, openIdentity, serverTls } from '../rpc/identity/open-identity.ts';
@@ -208,7 +209,7 @@ export async function registryClient(
     timeoutMs: registryTimeout,
     outbound: new OutboundProxies(outboundProxy),
     ca: tls.caCert === undefined ? undefined : (await readPem(tls.caCert)).toString('utf8'),
-    insecure: (host) => insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
+    insecure: (url) => namesHost(insecureHosts, url),
   });
 }
 

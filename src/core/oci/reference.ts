@@ -53,24 +53,35 @@ export function isManifestUrl(text: string): boolean {
 const imageName = new RegExp(`^(${repository})(?::(${tag}))?(?:@([a-z0-9]+:[0-9a-f]{32,128}))?$`);
 const registryHost = /^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?$/i;
 const dockerHub = 'registry-1.docker.io';
+const dockerHubNames: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', dockerHub]);
+
+/**
+ * A registry by the one name it has here, so that two texts for the same one are the same text: small letters, addresses as URLs write
+ * them, no port that its scheme has anyway, one name for Docker's hub. Undefined when the text is no host. Registries on this
+ * machine are reached without TLS where nothing is said, as by engines.
+ */
+function registryOrigin(host: string, scheme?: string): string | undefined {
+  if (!registryHost.test(host)) return undefined;
+  const isLocal = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/i.test(host);
+  const text = `${scheme ?? (isLocal ? 'http' : 'https')}://${host}`;
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return dockerHubNames.has(url.hostname) ? `https://${dockerHub}` : url.origin;
+}
 
 /**
  * The manifest URL of an image name as container engines accept it: `nginx:1.27`, `ghcr.io/org/app@sha256:…`. Undefined
- * for anything else. Registries on this machine are reached without TLS, as by engines.
+ * for anything else.
  */
 export function manifestUrlOfImage(text: string): string | undefined {
   const [first = '', ...rest] = text.split('/');
   const hasHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
-  const host = hasHost && first !== 'docker.io' && first !== 'index.docker.io' ? first : dockerHub;
+  const registry = registryOrigin(hasHost ? first : dockerHub);
   const match = imageName.exec(hasHost ? rest.join('/') : text);
   const path = match?.[1] ?? '';
-  if (path === '' || path.length > maxNameLength || !registryHost.test(host)) return undefined;
-  const name = host === dockerHub && !path.includes('/') ? `library/${path}` : path;
-  return manifestUrl({ registry: registryOrigin(host), name, reference: match?.[3] ?? match?.[2] ?? 'latest' });
-}
-
-function registryOrigin(host: string): string {
-  return `${/^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/.test(host) ? 'http' : 'https'}://${host}`;
+  if (path === '' || path.length > maxNameLength || registry === undefined) return undefined;
+  const name = registry === `https://${dockerHub}` && !path.includes('/') ? `library/${path}` : path;
+  return manifestUrl({ registry, name, reference: match?.[3] ?? match?.[2] ?? 'latest' });
 }
 
 export interface RepositoryPattern {
@@ -82,20 +93,21 @@ export interface RepositoryPattern {
 /** `registry.example/team/*`, with or without a scheme; undefined when it names no registry, or no repository. */
 export function parseRepositoryPattern(text: string): RepositoryPattern | undefined {
   const [, scheme, host = '', name = ''] = /^(?:(https?):\/\/)?([^/]+)\/([a-z0-9._\-/*]+)$/.exec(text) ?? [];
-  if (!registryHost.test(host) || !(/[.:]/.test(host) || host === 'localhost')) return undefined;
+  const registry = namedRegistry(host, scheme);
   // If the pattern is no valid name with a letter for each star, nothing can match it.
-  if (!isRepositoryName(name.replaceAll('*', 'a'))) return undefined;
-  if (host === 'docker.io') return { registry: registryOrigin(dockerHub), name };
-  return { registry: scheme === undefined ? registryOrigin(host) : `${scheme}://${host}`, name };
+  return registry !== undefined && isRepositoryName(name.replaceAll('*', 'a')) ? { registry, name } : undefined;
 }
 
 /** `registry.example/mirror`, a place below which repositories keep their names; `name` is empty for all of a registry. */
 export function parseRegistryPlace(text: string): RepositoryPattern | undefined {
   const [, scheme, host = '', name = ''] = /^(?:(https?):\/\/)?([^/]+)(?:\/([^*]*[^*/]))?\/?$/.exec(text) ?? [];
-  if (!registryHost.test(host) || !(/[.:]/.test(host) || host === 'localhost')) return undefined;
-  if (name !== '' && !isRepositoryName(name)) return undefined;
-  const known = host === 'docker.io' ? dockerHub : host;
-  return { registry: scheme === undefined ? registryOrigin(known) : `${scheme}://${known}`, name };
+  const registry = namedRegistry(host, scheme);
+  return registry !== undefined && (name === '' || isRepositoryName(name)) ? { registry, name } : undefined;
+}
+
+/** A word without a dot or a port is no registry, but the beginning of a repository's name. */
+function namedRegistry(host: string, scheme: string | undefined): string | undefined {
+  return /[.:]/.test(host) || host.toLowerCase() === 'localhost' ? registryOrigin(host, scheme) : undefined;
 }
 
 export function manifestUrl({ registry, name, reference }: ManifestReference): string {

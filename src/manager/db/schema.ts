@@ -180,6 +180,8 @@ export interface JobTable extends Row {
   lease_expires_at: number;
   attempt: number;
   cancel_requested: Flag;
+  /** The rule of replication that made it; 0 for none. */
+  rule_id: Generated<number>;
 }
 
 export interface JobSchedulerClusterTable {

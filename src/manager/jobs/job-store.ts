@@ -5,7 +5,7 @@ import { DragonflyError } from '../../core/errors.ts';
 import type { Sealer } from '../access/sealer.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
-import { databaseNowMs } from '../db/engine.ts';
+import { databaseNowMs, type Db } from '../db/engine.ts';
 import type { JobTable } from '../db/schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
 import { jobLeaseMs } from '../limits.ts';
@@ -23,6 +23,13 @@ export interface NewJob {
   readonly userId: number;
   /** All clusters when empty. */
   readonly schedulerClusterIds: readonly number[];
+  /** The rule of replication that makes it. */
+  readonly ruleId?: number;
+}
+
+/** Whose jobs are meant: those that rules of replication made show what such a rule names. */
+export interface JobSight {
+  readonly ofRules: boolean;
 }
 
 export class JobStore {
@@ -53,6 +60,7 @@ export class JobStore {
           lease_expires_at: 0,
           attempt: 0,
           cancel_requested: 0,
+          rule_id: job.ruleId ?? 0,
           created_at: now,
           updated_at: now,
         },
@@ -64,9 +72,10 @@ export class JobStore {
     });
   }
 
-  async get(id: number): Promise<Job> {
+  /** Throws NOT_FOUND, for what is out of sight as well. */
+  async get(id: number, sight: JobSight = { ofRules: true }): Promise<Job> {
     const row = await this.#database.db.selectFrom('job').selectAll().where('id', '=', id).executeTakeFirst();
-    if (!row) throw new DragonflyError('NOT_FOUND', `there is no job ${id}`);
+    if (!row || (row.rule_id !== 0 && !sight.ofRules)) throw new DragonflyError('NOT_FOUND', `there is no job ${id}`);
     const [job] = await this.#withClusters([row]);
     return job as Job;
   }
@@ -74,8 +83,10 @@ export class JobStore {
   async list(
     filter: { type?: string | undefined; state?: string | undefined; user_id?: number | undefined },
     { page, perPage }: Page,
+    sight: JobSight,
   ): Promise<PageOf<Job>> {
     let query = this.#database.db.selectFrom('job');
+    if (!sight.ofRules) query = query.where('rule_id', '=', 0);
     if (filter.type !== undefined) query = query.where('type', '=', filter.type);
     if (filter.state !== undefined) query = query.where('state', '=', filter.state);
     if (filter.user_id !== undefined) query = query.where('user_id', '=', filter.user_id);
@@ -204,14 +215,23 @@ export class JobStore {
   async cancel(id: number): Promise<void> {
     await this.get(id);
     await this.#changes.write('job', id, async (db) => {
-      const { numUpdatedRows } = await db
-        .updateTable('job')
-        .set({ cancel_requested: 1, updated_at: databaseNowMs(this.#database.engine) })
-        .where('id', '=', id)
-        .where('state', '=', 'PENDING')
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw new DragonflyError('FAILED_PRECONDITION', `job ${id} has ended already`);
+      if (!(await this.#requestCancel(id, db))) throw new DragonflyError('FAILED_PRECONDITION', `job ${id} has ended already`);
     });
+  }
+
+  /** In the caller's transaction; those that have ended stay as they are. */
+  async cancelAll(ids: readonly number[], db: Db): Promise<void> {
+    for (const id of ids) if (await this.#requestCancel(id, db)) await this.#changes.record(db, 'job', id);
+  }
+
+  async #requestCancel(id: number, db: Db): Promise<boolean> {
+    const { numUpdatedRows } = await db
+      .updateTable('job')
+      .set({ cancel_requested: 1, updated_at: databaseNowMs(this.#database.engine) })
+      .where('id', '=', id)
+      .where('state', '=', 'PENDING')
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
   }
 
   /** Repeats the failed part. Throws FAILED_PRECONDITION while the job runs, or when all of it succeeded. */

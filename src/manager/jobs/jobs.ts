@@ -19,6 +19,7 @@ import { JobService } from './job-service.ts';
 import { JobStore } from './job-store.ts';
 import { JobTasks } from './job-tasks.ts';
 import { preheat, type PreheatParts } from './preheat.ts';
+import { namesHost } from '../../rpc/registry/insecure-hosts.ts';
 import { RegistryClient } from '../../rpc/registry/registry-client.ts';
 import { syncPeersJob, type SyncPeersParts } from './sync-peers.ts';
 import { deleteTask, getTask, imageDistribution } from './task-jobs.ts';
@@ -62,8 +63,7 @@ export async function openJobs(parts: JobsParts, owned: Owned): Promise<Jobs> {
       timeoutMs: registryTimeout,
       outbound: new OutboundProxies(outboundProxy),
       ca: tls.caCert ? await pemOf(tls.caCert, 'job.preheat.tls.caCert') : undefined,
-      insecure: (host) =>
-        tls.insecureSkipVerify || insecureHosts.includes(host) || insecureHosts.includes(host.replace(/:\d+$/, '')),
+      insecure: (url) => tls.insecureSkipVerify || namesHost(insecureHosts, url),
     }),
   );
   const preheatParts: PreheatParts = { hosts, daemons: new DaemonClient(channels), registry, hubEndpoint };

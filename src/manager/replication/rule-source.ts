@@ -7,6 +7,7 @@ import {
   type RepositoryPattern,
 } from '../../core/oci/reference.ts';
 import { matchesGlob } from './glob.ts';
+import { namesHost } from '../../rpc/registry/insecure-hosts.ts';
 import { parseHubUrl, type HubRepositoryName } from '../../rpc/registry/model-hub.ts';
 
 export type RuleSource =
@@ -31,6 +32,12 @@ export function originOfTarget(text: string): string | undefined {
   return parseRegistryPlace(text)?.registry;
 }
 
+/** Whether both are the same place of the same registry. */
+export function isSamePlace(target: string, other: string): boolean {
+  const [one, two] = [parseRegistryPlace(target), parseRegistryPlace(other)];
+  return one?.registry === two?.registry && one?.name === two?.name;
+}
+
 /**
  * Throws INVALID_ARGUMENT for a target that cannot be: nothing travels in the open, unless the operator allows that for the host.
  * @param insecureHosts of the configuration: host or host:port.
@@ -47,15 +54,19 @@ export function requireTarget(
     throw new DragonflyError('INVALID_ARGUMENT', 'models cannot be pushed to a registry', {
       hint: 'Name clusters, or a source that is a registry.',
     });
-  // What is pushed would be found by the rule again, deeper and deeper.
-  const pushed = `${place.name === '' ? '' : `${place.name}/`}${from.pattern.name.replaceAll('*', 'a')}`;
-  if (from.pattern.registry === place.registry && matchesGlob(from.pattern.name, pushed))
+  if (isWithin(place, from.pattern))
     throw new DragonflyError('INVALID_ARGUMENT', `${target} lies in what the rule covers`);
-  const { protocol, host, hostname } = new URL(place.registry);
-  if (protocol === 'https:' || insecureHosts.includes(host) || insecureHosts.includes(hostname)) return;
+  const url = new URL(place.registry);
+  if (url.protocol === 'https:' || namesHost(insecureHosts, url)) return;
   throw new DragonflyError('INVALID_ARGUMENT', `nothing is pushed to ${place.registry}, which is not encrypted`, {
     hint: 'Add the host to job.preheat.insecureHosts of the manager if that is meant.',
   });
+}
+
+/** What is pushed would be found by the rule again, deeper and deeper; with TLS and without, it is one registry. */
+function isWithin(place: RepositoryPattern, from: RepositoryPattern): boolean {
+  const pushed = `${place.name === '' ? '' : `${place.name}/`}${from.name.replaceAll('*', 'a')}`;
+  return new URL(from.registry).host === new URL(place.registry).host && matchesGlob(from.name, pushed);
 }
 
 /** The repository of the target for one of the source. Throws INVALID_ARGUMENT when its name gets too long. */

@@ -90,7 +90,7 @@ export async function createRestApp(parts: RestParts): Promise<RestApp> {
   app.addHook('onRoute', completeRoute);
   addHooks(app, parts);
   healthRoutes(app, parts);
-  legacyPreheatRoutes(app, parts.jobs.service);
+  legacyPreheatRoutes(app, parts.jobs.service, parts.access);
   await app.register(
     (api, _options, done) => {
       sessionRoutes(api.withTypeProvider<ZodTypeProvider>(), parts);
@@ -154,8 +154,8 @@ function tokenRoutes(app: RestApp, parts: RestParts): void {
   replicationRuleRoutes(app, parts, { kind: 'token', scope: 'cluster', object: 'replication-rules' });
 }
 
-function jobParts({ jobs, clusters, database }: RestParts) {
-  return { jobs: jobs.service, tasks: jobs.tasks, clusters, database };
+function jobParts({ jobs, clusters, database, access }: RestParts) {
+  return { jobs: jobs.service, tasks: jobs.tasks, clusters, database, access };
 }
 
 async function newServer({ config }: RestParts): Promise<RestApp> {

@@ -15,7 +15,7 @@ export interface RegistryOptions {
   readonly timeoutMs: number;
   /** PEM of further authorities. */
   readonly ca?: string | undefined;
-  readonly insecure: (host: string) => boolean;
+  readonly insecure: (url: URL) => boolean;
   /** The company's proxies for outgoing requests. */
   readonly outbound?: OutboundProxies | undefined;
 }
@@ -213,7 +213,7 @@ export class RegistryClient implements RegistryReader, Closable {
     const { egress, ca, insecure, timeoutMs } = this.#options;
     const known = this.#agents.get(url.origin);
     if (known) return known;
-    const tls = { ...(ca === undefined ? {} : { ca }), rejectUnauthorized: !insecure(url.host) };
+    const tls = { ...(ca === undefined ? {} : { ca }), rejectUnauthorized: !insecure(url) };
     const agent = hop
       ? new ProxyAgent({
           uri: proxyUrl(hop),

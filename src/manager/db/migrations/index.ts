@@ -11,7 +11,8 @@ import { releaseHost } from './009-release-host.ts';
 import { replication } from './010-replication.ts';
 import { weeks } from './011-weeks.ts';
 import { replicationTargets } from './012-replication-targets.ts';
-import { comingPacks } from './013-coming-packs.ts';
+import { ruleJobs } from './013-rule-jobs.ts';
+import { comingPacks } from './014-coming-packs.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -27,5 +28,6 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '010-replication': replication,
   '011-weeks': weeks,
   '012-replication-targets': replicationTargets,
-  '013-coming-packs': comingPacks,
+  '013-rule-jobs': ruleJobs,
+  '014-coming-packs': comingPacks,
 };

@@ -1,12 +1,16 @@
 /** `/jobs` under both prefixes, with progress per node and blob, cancel and retry. */
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
+import type { Access } from '../../access/access.ts';
+import type { Caller } from '../../access/caller.ts';
+import type { TokenScope } from '../../access/tokens.ts';
 import type { ClusterStore } from '../../clusters/cluster-store.ts';
 import { parseJson } from '../../clusters/types.ts';
 import type { Database } from '../../db/database.ts';
 import { collectBounds } from '../../jobs/collect.ts';
 import type { JobService } from '../../jobs/job-service.ts';
-import type { Job } from '../../jobs/job-store.ts';
+import type { Job, JobSight } from '../../jobs/job-store.ts';
 import type { JobTask, JobTasks } from '../../jobs/job-tasks.ts';
 import { collectArgs, jobArgs, jobStates, jobTypes, type JobType } from '../../jobs/job-types.ts';
 import { maxShownTasks, syncJobTimeoutMs } from '../../limits.ts';
@@ -19,6 +23,7 @@ export interface JobRouteParts {
   readonly tasks: JobTasks;
   readonly clusters: ClusterStore;
   readonly database: Database;
+  readonly access: Access;
 }
 
 const loose = z.looseObject({});
@@ -96,6 +101,9 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
   const { jobs, tasks } = parts;
   const config = { access };
   const one = async (id: number) => (await present(parts, [await jobs.store.get(id)]))[0] as z.output<typeof jobSchema>;
+  /** Throws NOT_FOUND for what the caller does not see. */
+  const seen = async (request: FastifyRequest & { readonly params: { readonly id: number } }): Promise<Job> =>
+    jobs.store.get(request.params.id, await jobSight(parts.access, callerOf(request)));
 
   app.post(
     '/jobs',
@@ -133,7 +141,7 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
     '/jobs/:id',
     { config, schema: { summary: 'One job, with its progress', params: idParams, response: { 200: jobSchema } } },
     async (request) => {
-      const { id } = request.params;
+      const { id } = await seen(request);
       const [job, units, counts] = await Promise.all([one(id), tasks.list(id, maxShownTasks), tasks.counts(id)]);
       const { PENDING: pending, RUNNING: running, SUCCESS: succeeded, FAILURE: failed } = counts;
       return {
@@ -167,7 +175,8 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
     async (request, reply) => {
       const { page, per_page, ...filter } = request.query;
       const bounds = toPage({ page, per_page });
-      const { rows, total } = await jobs.store.list(filter, bounds);
+      const sight = await jobSight(parts.access, callerOf(request));
+      const { rows, total } = await jobs.store.list(filter, bounds, sight);
       setPageHeaders(request, reply, bounds, total);
       return present(parts, rows);
     },
@@ -184,15 +193,17 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
       },
     },
     async (request) => {
-      await jobs.store.update(request.params.id, request.body);
-      return one(request.params.id);
+      const { id } = await seen(request);
+      await jobs.store.update(id, request.body);
+      return one(id);
     },
   );
   app.delete(
     '/jobs/:id',
     { config, schema: { summary: 'Delete a job; a running one stops', params: idParams, response: { 200: nothing } } },
     async (request, reply) => {
-      await jobs.store.delete(request.params.id);
+      const { id } = await seen(request);
+      await jobs.store.delete(id);
       return sendNothing(reply);
     },
   );
@@ -200,18 +211,27 @@ export function jobRoutes(app: RestApp, parts: JobRouteParts, access: RouteAcces
     '/jobs/:id/cancel',
     { config, schema: { summary: 'Stop a job', params: idParams, response: { 200: jobSchema } } },
     async (request) => {
-      await jobs.store.cancel(request.params.id);
-      return one(request.params.id);
+      const { id } = await seen(request);
+      await jobs.store.cancel(id);
+      return one(id);
     },
   );
   app.post(
     '/jobs/:id/retry',
     { config, schema: { summary: 'Run what failed again', params: idParams, response: { 200: jobSchema } } },
     async (request) => {
-      await jobs.store.retry(request.params.id);
-      return one(request.params.id);
+      const { id } = await seen(request);
+      await jobs.store.retry(id);
+      return one(id);
     },
   );
+}
+
+/** Jobs of rules are for those who may read rules, and by a token that may be used for it. */
+export async function jobSight({ authorizer }: Access, { userId, scopes }: Caller): Promise<JobSight> {
+  const rulesScope: TokenScope = 'cluster';
+  const inScope = scopes.length === 0 || scopes.includes(rulesScope);
+  return { ofRules: inScope && (await authorizer.allows(userId, 'replication-rules', 'read')) };
 }
 
 /** Throws a zod error, answered with 422, when the arguments do not fit the type. */

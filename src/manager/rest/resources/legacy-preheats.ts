@@ -1,12 +1,14 @@
 /** `/preheats`, as Harbor before 2.12 calls it. The caller needs a personal access token, which the original did not require. */
 import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
+import type { Access } from '../../access/access.ts';
 import type { JobService } from '../../jobs/job-service.ts';
 import type { Job } from '../../jobs/job-store.ts';
 import { preheatArgs } from '../../jobs/job-types.ts';
 import { parseJson } from '../../clusters/types.ts';
 import { callerOf, type RestApp } from '../request.ts';
 import { idParams, time } from '../schemas.ts';
+import { jobSight } from './jobs.ts';
 
 const body = z.object({
   type: z.enum(['image', 'file']),
@@ -24,7 +26,7 @@ const state = z.object({
   errorMsg: z.string(),
 });
 
-export function legacyPreheatRoutes(app: RestApp, jobs: JobService): void {
+export function legacyPreheatRoutes(app: RestApp, jobs: JobService, access: Access): void {
   const config = { access: { kind: 'token', scope: 'job', object: 'jobs' } } as const;
   app.post(
     '/preheats',
@@ -52,7 +54,7 @@ export function legacyPreheatRoutes(app: RestApp, jobs: JobService): void {
     '/preheats/:id',
     { config, schema: { summary: 'State of a preheat', params: idParams, response: { 200: state } } },
     async (request) => {
-      const job = await jobs.store.get(request.params.id);
+      const job = await jobs.store.get(request.params.id, await jobSight(access, callerOf(request)));
       const ended = job.state !== 'PENDING';
       return {
         id: String(job.id),
