@@ -262,8 +262,12 @@ export const replicationPageRows = 1_000;
 export const replicationLeaseMs = 15_000;
 export const longestReplicationRestMs = 86_400_000;
 
-/** A blob is sent to a target so often without getting any further. */
+/** A blob is sent to a target so often without getting further than before; the first rest in between, which doubles. */
 export const replicationUploadTries = 4;
+export const firstUploadRestMs = 500;
+
+/** Repositories of a source whose credentials are kept for the next question. */
+export const maxOpenRepositories = 64;
 
 /** Concurrent questions to a registry about tags, and their number per step; and how many copies one cluster may get at once. */
 export const replicationLooksAtOnce = 8;

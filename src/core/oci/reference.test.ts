@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRepositoryName, isTagName, manifestUrlOfImage, parseRegistryPlace, parseRepositoryPattern } from './reference.ts';
+import {
+  isRepositoryName,
+  isTagName,
+  manifestUrlOfImage,
+  parseRegistryPlace,
+  parseRepositoryPattern,
+} from './reference.ts';
 
 test('patterns of repositories: a registry, and something that a name can match', () => {
   for (const name of ['*', 'team/*', 'team/a*', '*/app', 'a-*', 'a__*'])

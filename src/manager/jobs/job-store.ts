@@ -215,7 +215,8 @@ export class JobStore {
   async cancel(id: number): Promise<void> {
     await this.get(id);
     await this.#changes.write('job', id, async (db) => {
-      if (!(await this.#requestCancel(id, db))) throw new DragonflyError('FAILED_PRECONDITION', `job ${id} has ended already`);
+      if (!(await this.#requestCancel(id, db)))
+        throw new DragonflyError('FAILED_PRECONDITION', `job ${id} has ended already`);
     });
   }
 

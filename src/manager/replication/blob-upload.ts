@@ -3,12 +3,13 @@
  * that it is, and from the start where the target does not know any more; the target compares what it has with the digest.
  */
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { Descriptor } from '../../core/oci/manifest.ts';
-import { replicationUploadTries } from '../limits.ts';
+import { firstUploadRestMs, replicationUploadTries } from '../limits.ts';
 import { requireStatus } from './registry-pause.ts';
-import type { RegistryRepository } from './registry-repository.ts';
+import type { BlobRest, RegistryRepository } from './registry-repository.ts';
 
 export interface BlobCopy {
   readonly source: RegistryRepository;
@@ -23,51 +24,77 @@ interface Upload {
   readonly offset: number;
 }
 
-/** @returns bytes that went to the target; none where it has the blob. Throws SOURCE_STATUS, SOURCE_UNREACHABLE, RESOURCE_EXHAUSTED, DIGEST_MISMATCH. */
+/** @returns bytes that went to the target; none where it has the blob. Throws SOURCE_STATUS, SOURCE_UNREACHABLE, RESOURCE_EXHAUSTED, DIGEST_MISMATCH, PROTOCOL. */
 export async function copyBlob(copy: BlobCopy): Promise<number> {
   const { target, blob, signal } = copy;
   if (await target.hasBlob(blob.digest, signal)) return 0;
   let sent = 0;
-  let upload: Upload = { url: await target.beginUpload(signal), offset: 0 };
+  let upload: Upload | undefined;
+  /** Of any upload of this blob: what a target forgets and gets again is no way further. */
+  let furthest = 0;
   for (let failures = 0; ;) {
-    const count = (bytes: number): void => void (sent += bytes);
+    let isEnding = false;
     try {
-      await finish(copy, await sendRest(copy, upload, count));
+      upload ??= { url: await target.beginUpload(signal), offset: 0 };
+      const end = await sendRest(copy, upload, (bytes) => void (sent += bytes));
+      isEnding = true;
+      await finish(copy, end);
       return sent;
     } catch (error) {
       signal.throwIfAborted();
       failures += 1;
       if (failures >= replicationUploadTries || !isWorthAnother(error)) throw error;
-      const now = await standOf(copy, upload.url).catch(() => undefined);
-      // What got further begins its tries anew.
-      if (now && now.offset > upload.offset) failures = 0;
-      upload = now ?? { url: await target.beginUpload(signal), offset: 0 };
+      await delay(firstUploadRestMs * 2 ** (failures - 1), undefined, { signal });
+      // Where the last answer was lost, the blob is there and its upload is gone.
+      if (isEnding && (await target.hasBlob(blob.digest, signal).catch(() => false))) return sent;
+      upload &&= await standOf(copy, upload.url).catch(() => undefined);
+      // What got further than ever begins its tries anew.
+      if (!upload || upload.offset <= furthest) continue;
+      furthest = upload.offset;
+      failures = 0;
     }
   }
 }
 
-/** A refusal is final; a line that broke, a server that fell over and a credential that ended in between are not. */
+/**
+ * A refusal is final, and so is whatever the source refuses. A line that broke, a server that fell over, and of the target a credential
+ * that ended in between and an upload that it forgot, are not.
+ */
 function isWorthAnother(error: unknown): boolean {
   const { code, details } = toDragonflyError(error);
   if (code === 'SOURCE_UNREACHABLE') return true;
   const status = Number(details?.['statusCode']);
-  return code === 'SOURCE_STATUS' && (status === 401 || status === 404 || status === 416 || status >= 500);
+  if (code !== 'SOURCE_STATUS') return false;
+  return status >= 500 || (!(error instanceof SourceRefusal) && (status === 401 || status === 404 || status === 416));
+}
+
+/** The source's own answer, where the target's would be another matter. */
+class SourceRefusal extends DragonflyError {}
+
+async function openRest({ source, blob, signal }: BlobCopy, offset: number): Promise<BlobRest | undefined> {
+  try {
+    return await source.openBlob(blob.digest, offset, signal);
+  } catch (error) {
+    const { code, message, hint, details = {} } = toDragonflyError(error);
+    if (code !== 'SOURCE_STATUS') throw error;
+    // Of a blob whose size its manifest does not tell: there is nothing beyond what was sent.
+    if (details['statusCode'] === 416 && offset > 0) return undefined;
+    throw new SourceRefusal(code, message, { cause: error, details, ...(hint !== undefined && { hint }) });
+  }
 }
 
 /** @returns where the upload is to be ended. */
-async function sendRest(
-  { source, target, blob, rate, signal }: BlobCopy,
-  { url, offset }: Upload,
-  count: (bytes: number) => void,
-): Promise<URL> {
+async function sendRest(copy: BlobCopy, { url, offset }: Upload, count: (bytes: number) => void): Promise<URL> {
+  const { target, blob, rate, signal } = copy;
   if (blob.sizeBytes > 0 && offset >= blob.sizeBytes) return url;
-  const { content, header } = await source.openBlob(blob.digest, offset, signal);
-  const { body, failure } = paced(content, { rate, count, signal });
+  const rest = await openRest(copy, offset);
+  if (!rest) return url;
+  const { content, lengthBytes: length, skipBytes } = rest;
+  const { body, failure } = paced(content, { rate, count, signal, skipBytes });
   try {
-    const length = header('content-length');
     const sent: Record<string, string> = { 'content-type': 'application/octet-stream' };
-    if (length !== undefined) sent['content-length'] = length;
-    if (length !== undefined && offset > 0) sent['content-range'] = `${offset}-${offset + Number(length) - 1}`;
+    if (length !== undefined) sent['content-length'] = String(length);
+    if (length !== undefined && offset > 0) sent['content-range'] = `${offset}-${offset + length - 1}`;
     const answer = await target.write('PATCH', url, { header: sent, body }, signal);
     return target.uploadUrl(url, requireStatus(url.href, answer, 202));
   } catch (error) {
@@ -79,7 +106,8 @@ async function sendRest(
 
 async function finish({ target, blob, signal }: BlobCopy, url: URL): Promise<void> {
   const end = new URL(url);
-  end.searchParams.set('digest', blob.digest);
+  // Behind what the target said, letter by letter: it may have signed that.
+  end.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(blob.digest)}`;
   const header = { 'content-length': '0', 'content-type': 'application/octet-stream' };
   const answer = await target.write('PUT', end, { header, body: '' }, signal);
   if (answer.status === 400 && /DIGEST_INVALID/.test(answer.body))
@@ -101,11 +129,20 @@ async function standOf({ target, signal }: BlobCopy, url: URL): Promise<Upload |
 
 function paced(
   content: Readable,
-  { rate, count, signal }: { rate: RateLimiter; count: (bytes: number) => void; signal: AbortSignal },
+  {
+    rate,
+    count,
+    signal,
+    skipBytes,
+  }: { rate: RateLimiter; count: (bytes: number) => void; signal: AbortSignal; skipBytes: number },
 ): { body: Readable; failure: () => unknown } {
   let failed: unknown;
   const passed = async function* (blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const block of blocks) {
+    let toSkip = skipBytes;
+    for await (const whole of blocks) {
+      const block = whole.subarray(Math.min(toSkip, whole.length));
+      toSkip -= whole.length - block.length;
+      if (block.length === 0) continue;
       await rate.acquire(block.length, signal);
       count(block.length);
       yield block;

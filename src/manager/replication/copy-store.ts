@@ -2,7 +2,7 @@
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { isUniqueViolation, type Db } from '../db/engine.ts';
-import type { ReplicationCopyTable, ReplicationTagTable } from '../db/replication-schema.ts';
+import type { ReplicationCopyTable, ReplicationRuleTable, ReplicationTagTable } from '../db/replication-schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
 import { maxReplicatedTags, replicationCopiesPerCluster, replicationLooksPerStep } from '../limits.ts';
 import type { NamedTag } from './tag-source.ts';
@@ -22,6 +22,20 @@ export interface CopyCounts {
   readonly count: number;
   readonly bytes: number;
 }
+
+/** What of a rule decides whether a copy is made, and of what. */
+const askedColumns = [
+  'source',
+  'tags',
+  'target',
+  'platform',
+  'scope',
+  'cluster_ids',
+  'to_clusters',
+  'enabled',
+] as const;
+
+type AskedByRule = Pick<Selectable<ReplicationRuleTable>, (typeof askedColumns)[number]>;
 
 /** Rows of one INSERT, and ids of one condition; all database engines accept this many. */
 const rowsAtOnce = 400;
@@ -198,11 +212,8 @@ export class CopyStore {
     return this.#database.db.selectFrom('replication_tag').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
-  /** As it runs now; undefined when somebody else has begun it, and when the rule has got another source or target meanwhile. */
-  async begin(
-    copy: CopyRow,
-    { source, target }: { readonly source: string; readonly target: string },
-  ): Promise<CopyRow | undefined> {
+  /** As it runs now; undefined when somebody else has begun it, and when the rule asks for something else meanwhile. */
+  async begin(copy: CopyRow, rule: AskedByRule): Promise<CopyRow | undefined> {
     const now = await this.#database.nowMs();
     const begun = { state: 'running', job_id: 0, started_at: now, updated_at: now };
     const { numUpdatedRows } = await this.#database.db
@@ -216,26 +227,45 @@ export class CopyStore {
             .selectFrom('replication_rule')
             .select('id')
             .where('id', '=', copy.rule_id)
-            .where('source', '=', source)
-            .where('target', '=', target),
+            .where((e) => e.and(askedColumns.map((column) => e(column, '=', rule[column])))),
         ),
       )
       .executeTakeFirst();
     return numUpdatedRows > 0n ? { ...copy, ...begun } : undefined;
   }
 
-  async update(id: number, values: Partial<Omit<CopyRow, 'id'>>): Promise<void> {
-    await this.#database.db.updateTable('replication_copy').set(values).where('id', '=', id).execute();
-  }
-
-  /** Unless it does not run any more, or runs anew. */
-  async end(copy: CopyRow, values: Partial<Omit<CopyRow, 'id'>>): Promise<void> {
-    await this.#database.db
+  /** Of one that runs. @returns false when it does not any more, or runs anew */
+  async change(copy: CopyRow, values: Partial<Omit<CopyRow, 'id'>>): Promise<boolean> {
+    const { numUpdatedRows } = await this.#database.db
       .updateTable('replication_copy')
       .set(values)
       .where('id', '=', copy.id)
       .where('state', '=', 'running')
       .where('started_at', '=', copy.started_at)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+
+  /** Nothing more of the rule begins there before that moment. */
+  async pause({ rule_id: ruleId, cluster_id: place }: CopyRow, untilMs: number): Promise<void> {
+    await this.#database.db
+      .updateTable('replication_copy')
+      .set({ retry_at: untilMs })
+      .where('rule_id', '=', ruleId)
+      .where('cluster_id', '=', place)
+      .where('state', '=', 'waiting')
+      .where('retry_at', '<', untilMs)
+      .execute();
+  }
+
+  /** No tag of the rule is asked after before that moment. */
+  async pauseLooks(ruleId: number, error: string, untilMs: number): Promise<void> {
+    await this.#database.db
+      .updateTable('replication_tag')
+      .set({ retry_at: untilMs, error })
+      .where('rule_id', '=', ruleId)
+      .where('state', '=', 'look')
+      .where('retry_at', '<', untilMs)
       .execute();
   }
 
@@ -322,7 +352,7 @@ export class CopyStore {
 
 const newTag = { digest: '', state: 'look', attempt: 0, retry_at: 0, error: '' } as const;
 
-const newCopy = {
+export const newCopy = {
   digest: '',
   bytes: 0,
   state: 'waiting',
@@ -356,6 +386,6 @@ async function forget(tagIds: readonly number[], db: Db): Promise<void> {
   });
 }
 
-async function inPortions<T>(all: readonly T[], work: (some: readonly T[]) => Promise<unknown>): Promise<void> {
+export async function inPortions<T>(all: readonly T[], work: (some: readonly T[]) => Promise<unknown>): Promise<void> {
   for (let start = 0; start < all.length; start += rowsAtOnce) await work(all.slice(start, start + rowsAtOnce));
 }

@@ -6,9 +6,11 @@ import type { CopyRow, TagRow } from './copy-store.ts';
 import type { CopyOutcome } from './outcome.ts';
 import { RegistryRepository } from './registry-repository.ts';
 import { RegistryTags } from './registry-tags.ts';
-import { parseRuleSource, targetRepository } from './rule-source.ts';
-import type { RuleRow, RuleStore } from './rule-store.ts';
-import { pushTag, type Uploads } from './tag-push.ts';
+import { RuleBlobs } from './rule-blobs.ts';
+import { parseRuleSource, requireTarget, targetRepository } from './rule-source.ts';
+import type { RuleRow } from './rule-row.ts';
+import type { RuleStore } from './rule-store.ts';
+import { pushTag } from './tag-push.ts';
 
 interface Running {
   readonly ruleId: number;
@@ -19,6 +21,8 @@ interface Running {
 export interface PushesParts {
   readonly registry: RegistryClient;
   readonly rules: RuleStore;
+  /** Hosts to which tags may be pushed without TLS. */
+  readonly insecureHosts: readonly string[];
   /** Undefined when it was stopped: somebody else goes on. Never rejects. */
   readonly onEnd: (rule: RuleRow, copy: CopyRow, outcome: CopyOutcome | undefined, error: unknown) => Promise<void>;
 }
@@ -27,9 +31,8 @@ export class Pushes {
   readonly #parts: PushesParts;
   /** By the copy's id. */
   readonly #running = new Map<number, Running>();
-  readonly #uploads: Uploads = new Map();
-  /** By the rule's id: what is bounded is a rule's way to its target, however many tags are on it. */
-  readonly #rates = new Map<number, RateLimiter>();
+  /** By the rule's id, for as long as one of its tags is on the way: they share the bound of its rate, and blobs. */
+  readonly #ways = new Map<number, { readonly rate: RateLimiter; readonly blobs: RuleBlobs }>();
 
   constructor(parts: PushesParts) {
     this.#parts = parts;
@@ -47,7 +50,7 @@ export class Pushes {
     const abort = new AbortController();
     const ended = this.#push(rule, copy, tag, abort.signal).finally(() => {
       this.#running.delete(copy.id);
-      if (![...this.#running.values()].some(({ ruleId }) => ruleId === rule.id)) this.#rates.delete(rule.id);
+      if (![...this.#running.values()].some(({ ruleId }) => ruleId === rule.id)) this.#ways.delete(rule.id);
     });
     this.#running.set(copy.id, { ruleId: rule.id, abort, ended });
   }
@@ -56,7 +59,7 @@ export class Pushes {
   keepOnly(rule: RuleRow, copies: readonly CopyRow[]): void {
     const wanted = new Set(rule.enabled === 1 ? copies.map(({ id }) => id) : []);
     for (const [id, { ruleId, abort }] of this.#running) if (ruleId === rule.id && !wanted.has(id)) abort.abort();
-    this.#rates.get(rule.id)?.setRate(rateOf(rule));
+    this.#ways.get(rule.id)?.rate.setRate(rateOf(rule));
   }
 
   /** Those of rules that are gone are stopped. */
@@ -64,10 +67,14 @@ export class Pushes {
     for (const { ruleId, abort } of this.#running.values()) if (!ids.has(ruleId)) abort.abort();
   }
 
+  /** Somebody else goes on with all of them. */
+  stopAll(): void {
+    for (const { abort } of this.#running.values()) abort.abort();
+  }
+
   async stop(): Promise<void> {
-    const all = [...this.#running.values()];
-    for (const { abort } of all) abort.abort();
-    await Promise.all(all.map(({ ended }) => ended));
+    this.stopAll();
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
   async #push(rule: RuleRow, copy: CopyRow, tag: TagRow, signal: AbortSignal): Promise<void> {
@@ -82,17 +89,19 @@ export class Pushes {
   }
 
   async #outcome(rule: RuleRow, { repository, tag, digest }: TagRow, signal: AbortSignal): Promise<CopyOutcome> {
-    const { registry, rules } = this.#parts;
+    const { registry, rules, insecureHosts } = this.#parts;
+    // Whatever was allowed when the rule was written.
+    requireTarget(rule, insecureHosts);
     const source = parseRuleSource(rule.source);
     if (source?.kind !== 'registry') throw new TypeError('a rule whose source is no registry has no target');
-    const rate = this.#rates.get(rule.id) ?? new RateLimiter(rateOf(rule));
-    this.#rates.set(rule.id, rate);
+    const way = this.#ways.get(rule.id) ?? { rate: new RateLimiter(rateOf(rule)), blobs: new RuleBlobs() };
+    this.#ways.set(rule.id, way);
     const target = new RegistryRepository(registry, targetRepository(rule.target, repository), {
       login: rules.targetLogin(rule),
       actions: 'pull,push',
     });
     const from = new RegistryTags(registry, source.pattern, rules.login(rule)).repository(repository);
-    return pushTag({ source: from, target, tag, digest, rate, signal }, this.#uploads);
+    return pushTag({ source: from, target, tag, digest, rate: way.rate, signal }, way.blobs);
   }
 }
 

@@ -1,11 +1,12 @@
 /** One repository of a registry, as it is read from and written to with one login. */
 import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { DragonflyError } from '../../core/errors.ts';
 import { manifestMediaTypes } from '../../core/oci/manifest.ts';
 import { blobUrl, manifestUrl } from '../../core/oci/reference.ts';
 import { acceptManifests } from '../../rpc/registry/image.ts';
 import type { RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
-import type { RegistryBody, RegistryClient } from '../../rpc/registry/registry-client.ts';
+import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
 import { RegistryCredential, type Login } from '../../rpc/registry/registry-credential.ts';
 import { requireStatus } from './registry-pause.ts';
 
@@ -19,6 +20,14 @@ export interface ReadManifest {
   readonly text: string;
   readonly mediaType: string;
   readonly digest: string;
+}
+
+/** Content of a blob, of which the first bytes may have to be left out. */
+export interface BlobRest {
+  readonly content: Readable;
+  readonly skipBytes: number;
+  /** Without those. */
+  readonly lengthBytes: number | undefined;
 }
 
 export class RegistryRepository {
@@ -79,18 +88,27 @@ export class RegistryRepository {
     return true;
   }
 
-  /** From this byte on. Throws SOURCE_STATUS, SOURCE_UNREACHABLE. */
-  async openBlob(digest: string, offset: number, signal: AbortSignal): Promise<RegistryBody> {
+  /** From this byte on; of a source that knows no ranges all of it. Throws SOURCE_STATUS, SOURCE_UNREACHABLE, PROTOCOL. */
+  async openBlob(digest: string, offset: number, signal: AbortSignal): Promise<BlobRest> {
     const url = blobUrl(this.#reference, digest);
-    const header: Record<string, string> = { 'accept-encoding': 'identity' };
-    if (offset > 0) header['range'] = `bytes=${offset}-`;
-    const body = await this.#registry.openAuthorized(url, header, this.#credential, signal);
-    const answered = body.status === (offset > 0 ? 206 : 200);
-    if (answered) return body;
-    body.content.on('error', () => undefined).destroy();
-    // Whoever knows no ranges sends all of it, which would be put behind what is there.
-    requireStatus(url, { ...body, body: '', foreign: false }, offset > 0 ? 206 : 200);
-    return body;
+    const asked: Record<string, string> = { 'accept-encoding': 'identity' };
+    if (offset > 0) asked['range'] = `bytes=${offset}-`;
+    const { status, header, content } = await this.#registry.openAuthorized(url, asked, this.#credential, signal);
+    try {
+      requireStatus(url, { status, header, body: '', foreign: false }, status === 206 && offset > 0 ? 206 : 200);
+      const skipBytes = status === 206 ? 0 : offset;
+      const first = status === 206 ? /^bytes (\d{1,15})-/.exec(header('content-range') ?? '')?.[1] : undefined;
+      if (first !== undefined && Number(first) !== offset)
+        throw new DragonflyError(
+          'PROTOCOL',
+          `${new URL(url).host} was asked for byte ${offset} and sent byte ${first}`,
+        );
+      const length = /^\d{1,15}$/.exec(header('content-length') ?? '')?.[0];
+      return { content, skipBytes, lengthBytes: length === undefined ? undefined : Number(length) - skipBytes };
+    } catch (error) {
+      content.on('error', () => undefined).destroy();
+      throw error;
+    }
   }
 
   /** @returns where its bytes go. */
@@ -104,7 +122,9 @@ export class RegistryRepository {
   uploadUrl(asked: URL, answer: RegistryAnswer): URL {
     const location = answer.header('location') ?? '';
     const next = URL.canParse(location, asked.href) ? new URL(location, asked) : undefined;
-    if (next?.host === asked.host) return Object.assign(next, { protocol: asked.protocol });
+    // Behind a balancer that ends TLS, registries name themselves without.
+    if (next && /^https?:$/.test(next.protocol)) next.protocol = asked.protocol;
+    if (next?.origin === asked.origin) return next;
     throw new DragonflyError('PROTOCOL', `${asked.host} wants an upload to go on at another host`);
   }
 

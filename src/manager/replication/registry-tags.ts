@@ -3,8 +3,8 @@ import { DragonflyError } from '../../core/errors.ts';
 import { isRepositoryName, isTagName, manifestUrl, type RepositoryPattern } from '../../core/oci/reference.ts';
 import type { RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
-import { RegistryCredential, type Login } from '../../rpc/registry/registry-credential.ts';
-import { maxListPages, maxReplicatedTags, replicationPageRows } from '../limits.ts';
+import type { Login } from '../../rpc/registry/registry-credential.ts';
+import { maxListPages, maxOpenRepositories, maxReplicatedTags, replicationPageRows } from '../limits.ts';
 import { matchesGlob } from './glob.ts';
 import { requireStatus } from './registry-pause.ts';
 import { RegistryRepository } from './registry-repository.ts';
@@ -14,8 +14,8 @@ export class RegistryTags implements TagSource {
   readonly #registry: RegistryClient;
   readonly #source: RepositoryPattern;
   readonly #login: Login | undefined;
+  /** The ones asked about last, which keep their tokens. */
   readonly #opened = new Map<string, RegistryRepository>();
-  readonly #credentials = new Map<string, RegistryCredential>();
 
   constructor(registry: RegistryClient, source: RepositoryPattern, login: Login | undefined) {
     this.#registry = registry;
@@ -48,12 +48,13 @@ export class RegistryTags implements TagSource {
   }
 
   repository(name: string): RegistryRepository {
-    const known = this.#opened.get(name);
-    if (known) return known;
     const place = { registry: this.#source.registry, name };
-    const made = new RegistryRepository(this.#registry, place, { login: this.#login });
-    this.#opened.set(name, made);
-    return made;
+    const repository = this.#opened.get(name) ?? new RegistryRepository(this.#registry, place, { login: this.#login });
+    this.#opened.delete(name);
+    this.#opened.set(name, repository);
+    const [oldest = name] = this.#opened.keys();
+    if (this.#opened.size > maxOpenRepositories) this.#opened.delete(oldest);
+    return repository;
   }
 
   async #repositories(signal: AbortSignal): Promise<string[]> {
@@ -72,11 +73,13 @@ export class RegistryTags implements TagSource {
     member: 'tags' | 'repositories',
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
+    // The catalogue is asked with a token of its own.
+    const asked = member === 'tags' ? this.repository(repository) : this.#catalogue();
     let url: URL | undefined = new URL(`/v2/${path}?n=${replicationPageRows}`, this.#source.registry);
     for (let page = 0; url; page += 1) {
       if (page >= maxListPages)
         throw new DragonflyError('PROTOCOL', `${url.host} has more than ${maxListPages} pages of ${member}`);
-      const answer = await this.#registry.getAuthorized(url.href, {}, this.#credential(repository), signal);
+      const answer = await asked.ask(url, signal);
       // A repository in the catalogue may have lost its tags. For a repository that the rule names, and in the middle of a list,
       // that is an error.
       if (answer.status === 404 && member === 'tags' && page === 0 && this.#source.name.includes('*')) return;
@@ -85,13 +88,12 @@ export class RegistryTags implements TagSource {
     }
   }
 
-  #credential(repository: string): RegistryCredential {
-    const known = this.#credentials.get(repository);
-    if (known) return known;
-    const origin = new URL(this.#source.registry);
-    const made = new RegistryCredential(this.#registry, { origin, repository }, { login: this.#login });
-    this.#credentials.set(repository, made);
-    return made;
+  #catalogue(): RegistryRepository {
+    return new RegistryRepository(
+      this.#registry,
+      { registry: this.#source.registry, name: '' },
+      { login: this.#login },
+    );
   }
 }
 

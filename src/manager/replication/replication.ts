@@ -9,11 +9,11 @@ import type { Database } from '../db/database.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { maxReplicatedTags } from '../limits.ts';
 import { CopyStore } from './copy-store.ts';
-import { matchesGlob } from './glob.ts';
 import type { NamedTag } from './tag-source.ts';
 import { Replicator } from './replicator.ts';
-import { parseRuleSource, requireTarget } from './rule-source.ts';
-import { RuleStore, tagPatternsOf, type RuleRow, type RuleWish } from './rule-store.ts';
+import { covers, parseRuleSource, requireTarget } from './rule-source.ts';
+import type { RuleRow } from './rule-row.ts';
+import { RuleStore, type RuleWish } from './rule-store.ts';
 
 export interface ReplicationParts {
   readonly database: Database;
@@ -38,7 +38,7 @@ export class Replication {
     const { database, changes, topology, sealer, jobs, owner, logger } = parts;
     this.#changes = changes;
     this.#insecureHosts = parts.insecureHosts;
-    this.rules = new RuleStore(database, changes, sealer);
+    this.rules = new RuleStore({ database, changes, sealer, jobs: jobs.service.store });
     this.copies = new CopyStore(database);
     this.replicator = owned.add(
       'replication',
@@ -48,6 +48,7 @@ export class Replication {
         topology,
         owner,
         logger,
+        insecureHosts: parts.insecureHosts,
         registry: jobs.preheat.registry,
         hubEndpoint: jobs.preheat.hubEndpoint,
         rules: this.rules,
@@ -62,7 +63,8 @@ export class Replication {
   check(wish: RuleWish, old?: RuleRow): void {
     const source = wish.source ?? old?.source ?? '';
     const target = wish.target ?? old?.target ?? '';
-    requireTarget({ source, target }, this.#insecureHosts);
+    // What stays as it was is judged when it is used: whoever pauses or mends a rule must not be kept from it.
+    if (source !== old?.source || target !== old.target) requireTarget({ source, target }, this.#insecureHosts);
     if (target === '' && !(wish.toClusters ?? old?.to_clusters !== 0))
       throw new DragonflyError('INVALID_ARGUMENT', 'a rule needs clusters, a target, or both');
     if (parseRuleSource(source)?.kind === 'hub' && (wish.onPush ?? old?.on_push === 1))
@@ -91,10 +93,4 @@ export class Replication {
     await this.#changes.write('replication', ruleId, () => Promise.resolve());
     return covered.length - left;
   }
-}
-
-function covers(rule: RuleRow, { repository, tag }: NamedTag): boolean {
-  const source = parseRuleSource(rule.source);
-  const name = source?.kind === 'registry' ? source.pattern.name : '';
-  return matchesGlob(name, repository) && tagPatternsOf(rule).some((pattern) => matchesGlob(pattern, tag));
 }

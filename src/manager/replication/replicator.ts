@@ -12,7 +12,7 @@ import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
 import type { Topology } from '../clusters/topology.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
-import { acquireLease, leaseFreeAtMs, releaseLease } from '../db/leases.ts';
+import { HeldLease } from '../db/held-lease.ts';
 import { preheatArgs } from '../jobs/job-types.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { runAll } from '../jobs/pool.ts';
@@ -29,8 +29,11 @@ import { outcomeOf, type CopyOutcome } from './outcome.ts';
 import { Pushes } from './pushes.ts';
 import { RegistryPause } from './registry-pause.ts';
 import { RegistryTags } from './registry-tags.ts';
-import { parseRuleSource } from './rule-source.ts';
-import { clusterIdsOf, tagPatternsOf, targetId, type RuleRow, type RuleStore } from './rule-store.ts';
+import { keepPlaces } from './rule-changes.ts';
+import { covers, parseRuleSource } from './rule-source.ts';
+import { clusterIdsOf, tagPatternsOf, targetId, type RuleRow } from './rule-row.ts';
+import type { RuleStore } from './rule-store.ts';
+import { ManifestGone } from './tag-push.ts';
 import { copiesToStart, isListDue, nextLookMs, restMs } from './schedule.ts';
 import type { TagSource } from './tag-source.ts';
 
@@ -40,6 +43,8 @@ export interface ReplicatorParts {
   readonly topology: Topology;
   readonly registry: RegistryClient;
   readonly hubEndpoint: string;
+  /** Hosts to which tags may be pushed without TLS. */
+  readonly insecureHosts: readonly string[];
   readonly rules: RuleStore;
   readonly copies: CopyStore;
   readonly jobs: JobStore;
@@ -49,7 +54,6 @@ export interface ReplicatorParts {
   readonly owner: string;
 }
 
-const leaseName = 'replication';
 /** What is due now is a matter of events: a clock that disagrees with the database's makes no loop. */
 const shortestRestMs = 200;
 
@@ -62,6 +66,9 @@ export class Replicator implements Closable {
   /** Rules that need another step as soon as the running one has ended. */
   readonly #again = new Set<number>();
   readonly #pushes: Pushes;
+  readonly #lease: HeldLease;
+  /** By the rule's id: the places whose copies are in order. */
+  readonly #places = new Map<number, string>();
   #started = false;
   #timer: NodeJS.Timeout | undefined;
   /** When the timer ends. */
@@ -71,10 +78,18 @@ export class Replicator implements Closable {
 
   constructor(parts: ReplicatorParts) {
     this.#parts = parts;
-    const { registry, rules } = parts;
-    this.#pushes = new Pushes({ registry, rules, onEnd: (...end) => this.#pushed(...end) });
+    const { registry, rules, insecureHosts, database, owner, logger } = parts;
+    this.#pushes = new Pushes({ registry, rules, insecureHosts, onEnd: (...end) => this.#pushed(...end) });
+    this.#lease = new HeldLease({
+      ...{ database, owner, logger, name: 'replication', ttlMs: replicationLeaseMs },
+      isBusy: () => this.#stepping.size + this.#pushes.size > 0,
+      onLost: () => {
+        this.#pushes.stopAll();
+        this.#tick();
+      },
+    });
     this.#unsubscribe = parts.changes.subscribe(({ topic }) => {
-      if (topic === 'replication' || topic === 'job') this.#tick();
+      if (topic === 'replication' || topic === 'job' || topic === 'cluster') this.#tick();
     });
   }
 
@@ -90,7 +105,7 @@ export class Replicator implements Closable {
     await this.#ticking;
     await Promise.all(this.#stepping.values());
     await this.#pushes.stop();
-    await releaseLease(this.#parts.database, leaseName, this.#parts.owner);
+    await this.#lease[Symbol.asyncDispose]();
   }
 
   #tick(): void {
@@ -100,17 +115,17 @@ export class Replicator implements Closable {
   }
 
   async #tickAll(): Promise<void> {
-    const { database, owner, rules, logger } = this.#parts;
+    const { rules, logger } = this.#parts;
     try {
       while (this.#tickAgain && !this.#stop.signal.aborted) {
         this.#tickAgain = false;
         this.#sleep();
-        const isOurs = await acquireLease(database, leaseName, owner, replicationLeaseMs);
+        const isOurs = await this.#lease.acquire();
         const all = await rules.all();
-        this.#pushes.keepRules(new Set(all.map(({ id }) => id)));
+        this.#keepRules(new Set(all.map(({ id }) => id)));
         for (const rule of all) {
           if (!isOurs) {
-            await this.#plan(rule, await leaseFreeAtMs(database, leaseName));
+            await this.#plan(rule, await this.#lease.freeAtMs());
             continue;
           }
           if (this.#stepping.has(rule.id)) this.#again.add(rule.id);
@@ -123,9 +138,14 @@ export class Replicator implements Closable {
     }
   }
 
+  #keepRules(ids: ReadonlySet<number>): void {
+    this.#pushes.keepRules(ids);
+    for (const id of this.#places.keys()) if (!ids.has(id)) this.#places.delete(id);
+  }
+
   /** Repeats as long as another step is requested meanwhile, for this rule only, because rules would otherwise wake each other without end. */
   async #stepRepeatedly(first: RuleRow): Promise<void> {
-    const { database, owner, rules, logger } = this.#parts;
+    const { rules, logger } = this.#parts;
     const { id } = first;
     try {
       for (let rule: RuleRow | undefined = first; rule; rule = await rules.find(id)) {
@@ -133,7 +153,7 @@ export class Replicator implements Closable {
         if (this.#stop.signal.aborted) return;
         if (!this.#again.has(id)) await this.#plan(rule);
         if (!this.#again.delete(id)) return;
-        if (!(await acquireLease(database, leaseName, owner, replicationLeaseMs))) return this.#tick();
+        if (!(await this.#lease.acquire())) return this.#tick();
       }
     } catch (error) {
       if (this.#stop.signal.aborted) return;
@@ -159,8 +179,6 @@ export class Replicator implements Closable {
     ];
     const first = Math.max(Math.min(...wakes), notBeforeMs);
     if (first < Infinity) this.#wakeIn(first - (await database.nowMs()));
-    // What this process carries itself keeps it the one that looks after rules.
-    if (this.#pushes.size > 0) this.#wakeIn(replicationLeaseMs / 3);
   }
 
   #wakeIn(ms: number): void {
@@ -181,12 +199,22 @@ export class Replicator implements Closable {
 
   async #step(rule: RuleRow): Promise<void> {
     const { database } = this.#parts;
+    await this.#keepPlaces(rule);
     await this.#collect(rule);
     const source = rule.enabled === 1 && this.#source(rule);
     if (!source) return;
     if (isListDue(rule, await database.nowMs())) await this.#list(rule, source);
     await this.#look(rule, source);
     await this.#begin(rule, source);
+  }
+
+  /** Clusters that were named anew, or joined, have copies to wait for; those that are gone, or are not named any more, have none. */
+  async #keepPlaces(rule: RuleRow): Promise<void> {
+    const places = await this.#clusterIds(rule);
+    const key = places.toSorted((a, b) => a - b).join();
+    if (this.#places.get(rule.id) === key) return;
+    await keepPlaces(this.#parts, rule.id, places);
+    this.#places.set(rule.id, key);
   }
 
   async #list(rule: RuleRow, source: TagSource): Promise<void> {
@@ -200,11 +228,15 @@ export class Replicator implements Closable {
     } catch (error) {
       this.#stop.signal.throwIfAborted();
       const { message } = toDragonflyError(error);
-      await rules.listed(rule.id, {
-        attempt: rule.attempt + 1,
-        retry_at: (await database.nowMs()) + pauseOf(error, rule.attempt + 1),
-        error: message,
-      });
+      await rules.listed(
+        rule.id,
+        {
+          attempt: rule.attempt + 1,
+          retry_at: (await database.nowMs()) + pauseOf(error, rule.attempt + 1),
+          error: message,
+        },
+        rule.asked_at,
+      );
     }
   }
 
@@ -213,17 +245,20 @@ export class Replicator implements Closable {
     const tags = await copies.tagsToLookAt(rule.id, await database.nowMs());
     if (tags.length === 0) return;
     const clusterIds = await this.#clusterIds(rule);
-    let pausedUntilMs = 0;
+    let isPaused = false;
     const look = async (tag: TagRow): Promise<void> => {
-      if (pausedUntilMs > 0) return copies.unknown(tag, 'the source wants to be left alone for a while', pausedUntilMs);
+      if (isPaused) return;
       try {
         const digest = await source.digest(tag, this.#stop.signal);
         await (digest === undefined ? copies.forgetTag(tag.id) : copies.known(tag, digest, clusterIds));
       } catch (error) {
         this.#stop.signal.throwIfAborted();
         const retryAtMs = (await database.nowMs()) + pauseOf(error, tag.attempt + 1);
-        if (error instanceof RegistryPause) pausedUntilMs = retryAtMs;
-        await copies.unknown(tag, toDragonflyError(error).message, retryAtMs);
+        const { message } = toDragonflyError(error);
+        await copies.unknown(tag, message, retryAtMs);
+        if (!(error instanceof RegistryPause)) return;
+        isPaused = true;
+        await copies.pauseLooks(rule.id, message, retryAtMs);
       }
     };
     await runAll(tags, replicationLooksAtOnce, look, this.#stop.signal);
@@ -239,7 +274,7 @@ export class Replicator implements Closable {
       const now = await database.nowMs();
       // Between the mark and its job a manager may have died, and while it carried a tag itself.
       if (copy.job_id === 0 && (this.#pushes.has(copy.id) || now - copy.started_at < replicationLeaseMs)) continue;
-      if (copy.cluster_id === targetId) await copies.end(copy, { state: 'waiting' });
+      if (copy.cluster_id === targetId) await copies.change(copy, { state: 'waiting' });
       else await this.#settle(copy, await outcomeOf(copy, { jobs, jobTasks }));
     }
   }
@@ -253,7 +288,10 @@ export class Replicator implements Closable {
     if (error !== undefined) {
       const attempt = copy.attempt + 1;
       const retryAt = now + Math.max(pausedMs, restMs(attempt));
-      return copies.end(copy, { state: 'waiting', attempt, retry_at: retryAt, ended_at: now, bytes, error });
+      // A registry that asks for patience asks all of the rule's tags for it.
+      if (pausedMs > 0) await copies.pause(copy, retryAt);
+      await copies.change(copy, { state: 'waiting', attempt, retry_at: retryAt, ended_at: now, bytes, error });
+      return;
     }
     const done = {
       attempt: 0,
@@ -265,20 +303,24 @@ export class Replicator implements Closable {
       ...(proven && { proven_at: now }),
     };
     const wanted = await copies.tag(copy.tag_id);
-    if (wanted?.digest === digest) return copies.end(copy, { ...done, state: proven ? 'proven' : 'copied' });
+    if (wanted?.digest === digest) {
+      await copies.change(copy, { ...done, state: proven ? 'proven' : 'copied' });
+      return;
+    }
     // The tag moved meanwhile: the source is asked before the cluster is.
     const retryAt = now + restMs(1);
     await copies.lookAgain(copy.tag_id, retryAt);
-    await copies.end(copy, { ...done, state: 'waiting', retry_at: retryAt });
+    await copies.change(copy, { ...done, state: 'waiting', retry_at: retryAt });
   }
 
   /** Never rejects. */
   async #pushed(rule: RuleRow, copy: CopyRow, outcome: CopyOutcome | undefined, error: unknown): Promise<void> {
-    const { copies, logger } = this.#parts;
+    const { database, copies, logger } = this.#parts;
     try {
       // What was stopped is not a failure: whoever goes on finds there what has arrived.
       if (outcome) await this.#settle(copy, outcome, error instanceof RegistryPause ? error.retryAfterMs : 0);
-      else await copies.end(copy, { state: 'waiting' });
+      else await copies.change(copy, { state: 'waiting' });
+      if (error instanceof ManifestGone) await copies.lookAgain(copy.tag_id, await database.nowMs());
     } catch (cause) {
       logger.warn({ rule: rule.name, error: toDragonflyError(cause).message }, 'what became of a push is not written');
     }
@@ -296,9 +338,15 @@ export class Replicator implements Closable {
     for (const id of copiesToStart(rule, { open, ended }, now)) {
       this.#stop.signal.throwIfAborted();
       const waiting = byId.get(id);
-      const copy = waiting && (await copies.begin(waiting, rule));
-      const tag = copy && (await copies.tag(copy.tag_id));
-      if (!copy || !tag) continue;
+      const tag = waiting && (await copies.tag(waiting.tag_id));
+      if (!tag) continue;
+      // Of a list, or a notification, from before the rule was changed.
+      if (!covers(rule, tag)) {
+        await copies.forgetTag(tag.id);
+        continue;
+      }
+      const copy = await copies.begin(waiting, rule);
+      if (!copy) continue;
       if (copy.cluster_id === targetId) this.#pushes.begin(rule, copy, tag);
       else await this.#preheat(rule, source, { copy, tag });
     }
@@ -306,7 +354,7 @@ export class Replicator implements Closable {
 
   /** One tag for one cluster: an ordinary preheat. */
   async #preheat(rule: RuleRow, source: TagSource, { copy, tag }: { copy: CopyRow; tag: TagRow }): Promise<void> {
-    const { copies, jobs, rules } = this.#parts;
+    const { changes, copies, jobs, rules } = this.#parts;
     const args = preheatArgs.parse({
       ...source.preheat(tag, tag.digest),
       platform: rule.platform,
@@ -319,8 +367,11 @@ export class Replicator implements Closable {
       args,
       userId: rule.user_id,
       schedulerClusterIds: [copy.cluster_id],
+      ruleId: rule.id,
     });
-    await copies.update(copy.id, { job_id: jobId });
+    if (await copies.change(copy, { job_id: jobId })) return;
+    // Somebody changed the rule in between.
+    await changes.write('replication', rule.id, (db) => jobs.cancelAll([jobId], db));
   }
 
   #source(rule: RuleRow): TagSource | undefined {

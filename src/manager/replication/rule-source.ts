@@ -7,8 +7,10 @@ import {
   type RepositoryPattern,
 } from '../../core/oci/reference.ts';
 import { matchesGlob } from './glob.ts';
+import { tagPatternsOf, type RuleRow } from './rule-row.ts';
+import type { NamedTag } from './tag-source.ts';
 import { namesHost } from '../../rpc/registry/insecure-hosts.ts';
-import { parseHubUrl, type HubRepositoryName } from '../../rpc/registry/model-hub.ts';
+import { hubPath, parseHubUrl, type HubRepositoryName } from '../../rpc/registry/model-hub.ts';
 
 export type RuleSource =
   | { readonly kind: 'registry'; readonly pattern: RepositoryPattern }
@@ -26,6 +28,13 @@ export function parseRuleSource(text: string): RuleSource | undefined {
 export function originOfSource(text: string): string | undefined {
   const source = parseRuleSource(text);
   return source?.kind === 'hub' ? 'hf:' : source?.pattern.registry;
+}
+
+/** Whether a tag is one of those that a rule asks for. */
+export function covers(rule: Pick<RuleRow, 'source' | 'tags'>, { repository, tag }: NamedTag): boolean {
+  const source = parseRuleSource(rule.source);
+  const name = source?.kind === 'hub' ? hubPath(source.pattern) : (source?.pattern.name ?? '');
+  return matchesGlob(name, repository) && tagPatternsOf(rule).some((pattern) => matchesGlob(pattern, tag));
 }
 
 export function originOfTarget(text: string): string | undefined {

@@ -1,6 +1,5 @@
 /** The database of replication rules. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Selectable } from 'kysely';
 import { DragonflyError } from '../../core/errors.ts';
 import type { Login } from '../../rpc/registry/registry-credential.ts';
 import type { Sealer } from '../access/sealer.ts';
@@ -8,13 +7,13 @@ import { parseJson } from '../clusters/types.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { uniqueOr, type Db } from '../db/engine.ts';
-import type { ReplicationRuleTable } from '../db/replication-schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
+import type { JobStore } from '../jobs/job-store.ts';
 import type { PreheatScope } from '../jobs/job-types.ts';
 import { maxReplicationRules } from '../limits.ts';
+import { adaptCopies, forgetTags } from './rule-changes.ts';
+import type { RuleRow } from './rule-row.ts';
 import { originOfSource, originOfTarget } from './rule-source.ts';
-
-export type RuleRow = Selectable<ReplicationRuleTable>;
 
 /** The fields to set; absent ones stay unchanged. */
 export interface RuleWish {
@@ -38,21 +37,30 @@ export interface RuleWish {
   readonly targetLogin?: Login | null | undefined;
 }
 
-/** How the target stands among clusters, whose ids begin with 1. */
-export const targetId = 0;
-
 const purpose = 'replication rule';
 const targetPurpose = 'target of a replication rule';
+
+/** As it is sealed: with the registry it was given for, so that no two changes at once bring it to another. */
+type KeptLogin = Login & { readonly origin?: string | undefined };
+
+export interface RuleStoreParts {
+  readonly database: Database;
+  readonly changes: ChangeFeed;
+  readonly sealer: Sealer;
+  readonly jobs: JobStore;
+}
 
 export class RuleStore {
   readonly #database: Database;
   readonly #changes: ChangeFeed;
   readonly #sealer: Sealer;
+  readonly #jobs: JobStore;
 
-  constructor(database: Database, changes: ChangeFeed, sealer: Sealer) {
+  constructor({ database, changes, sealer, jobs }: RuleStoreParts) {
     this.#database = database;
     this.#changes = changes;
     this.#sealer = sealer;
+    this.#jobs = jobs;
   }
 
   /** Creates a rule; if it is enabled its tags are listed at once. Throws ALREADY_EXISTS, RESOURCE_EXHAUSTED. */
@@ -60,7 +68,8 @@ export class RuleStore {
     const now = await this.#database.nowMs();
     const row = {
       ...defaults,
-      ...this.#columns(wish),
+      ...columnsOf(wish),
+      ...this.#logins(wish, { source: wish.source, target: wish.target ?? '' }),
       name: wish.name,
       source: wish.source,
       user_id: userId,
@@ -82,18 +91,15 @@ export class RuleStore {
   /** Changes a rule; its tags are listed again. Throws NOT_FOUND, ALREADY_EXISTS. */
   async update(id: number, wish: RuleWish): Promise<void> {
     const now = await this.#database.nowMs();
-    const values = { ...this.#columns(wish), asked_at: now, retry_at: 0, attempt: 0, updated_at: now };
+    const values = { ...columnsOf(wish), asked_at: now, retry_at: 0, attempt: 0, updated_at: now };
     await this.#write(id, async (old, db) => {
-      const [source, target] = [wish.source ?? old.source, wish.target ?? old.target];
-      const moved = originOfSource(old.source) !== originOfSource(source);
-      const targetMoved = originOfTarget(old.target) !== originOfTarget(target);
-      // Proofs are of one source and of one place: the same digest elsewhere proves nothing.
-      if (moved) await forgetTags(id, db);
-      else if (old.target !== target) await forgetCopies(id, targetId, db);
+      const rule = { ...old, ...values };
+      await adaptCopies(old, rule, this.#jobs, db, now);
       return {
-        ...(moved && { sealed_login: '' }),
-        ...(targetMoved && { sealed_target_login: '' }),
+        ...(originOfSource(old.source) !== originOfSource(rule.source) && { sealed_login: '' }),
+        ...(originOfTarget(old.target) !== originOfTarget(rule.target) && { sealed_target_login: '' }),
         ...values,
+        ...this.#logins(wish, rule),
       };
     });
   }
@@ -116,12 +122,14 @@ export class RuleStore {
     return hash.length === given.length && timingSafeEqual(Buffer.from(hash), given);
   }
 
-  /** What a list came to. */
+  /** What a list came to. @param askedAt of a list that failed: it says nothing of one that was asked for meanwhile */
   async listed(
     id: number,
     result: Partial<Pick<RuleRow, 'attempt' | 'retry_at' | 'error' | 'listed_at'>>,
+    askedAt?: number,
   ): Promise<void> {
-    await this.#database.db.updateTable('replication_rule').set(result).where('id', '=', id).execute();
+    const change = this.#database.db.updateTable('replication_rule').set(result).where('id', '=', id);
+    await (askedAt === undefined ? change : change.where('asked_at', '=', askedAt)).execute();
   }
 
   find(id: number, db: Db = this.#database.db): Promise<RuleRow | undefined> {
@@ -155,21 +163,40 @@ export class RuleStore {
   async delete(id: number): Promise<void> {
     await this.#changes.write('replication', id, async (db) => {
       await this.get(id, db);
-      await forgetTags(id, db);
+      await forgetTags(id, this.#jobs, db);
       await db.deleteFrom('replication_rule').where('id', '=', id).execute();
     });
   }
 
   /** Undefined when the source is read without a login. */
-  login({ sealed_login: sealed }: RuleRow): Login | undefined {
-    return sealed === '' ? undefined : parseJson<Login | undefined>(this.#sealer.open(purpose, sealed), undefined);
+  login({ sealed_login: sealed, source }: RuleRow): Login | undefined {
+    return this.#open(purpose, sealed, originOfSource(source));
   }
 
   /** Undefined where the target is written to without one. */
-  targetLogin({ sealed_target_login: sealed }: RuleRow): Login | undefined {
-    return sealed === ''
-      ? undefined
-      : parseJson<Login | undefined>(this.#sealer.open(targetPurpose, sealed), undefined);
+  targetLogin({ sealed_target_login: sealed, target }: RuleRow): Login | undefined {
+    return this.#open(targetPurpose, sealed, originOfTarget(target));
+  }
+
+  #open(purpose: string, sealed: string, origin: string | undefined): Login | undefined {
+    const kept = sealed === '' ? null : parseJson<KeptLogin | null>(this.#sealer.open(purpose, sealed), null);
+    // Those of earlier versions say nothing; each was taken away when its rule moved.
+    if (!kept || (kept.origin !== undefined && kept.origin !== origin)) return undefined;
+    return { username: kept.username, password: kept.password };
+  }
+
+  #logins(
+    { login, targetLogin }: RuleWish,
+    { source, target }: { readonly source: string; readonly target: string },
+  ): Partial<Pick<RuleRow, 'sealed_login' | 'sealed_target_login'>> {
+    const seal = (purpose: string, { username, password }: Login, origin: string | undefined): string =>
+      this.#sealer.seal(purpose, JSON.stringify({ username, password, origin } satisfies KeptLogin));
+    return {
+      ...(login !== undefined && { sealed_login: login ? seal(purpose, login, originOfSource(source)) : '' }),
+      ...(targetLogin !== undefined && {
+        sealed_target_login: targetLogin ? seal(targetPurpose, targetLogin, originOfTarget(target)) : '',
+      }),
+    };
   }
 
   async #write(
@@ -183,33 +210,28 @@ export class RuleStore {
       );
     });
   }
+}
 
-  #columns(wish: RuleWish) {
-    const { login, targetLogin, tags, clusterIds, toClusters, onPush, enabled } = wish;
-    const columns = {
-      name: wish.name,
-      bio: wish.bio,
-      source: wish.source,
-      tags: tags && JSON.stringify(tags),
-      cluster_ids: clusterIds && JSON.stringify([...new Set(clusterIds)]),
-      to_clusters: toClusters === undefined ? undefined : flag(toClusters),
-      target: wish.target,
-      platform: wish.platform,
-      scope: wish.scope,
-      on_push: onPush === undefined ? undefined : flag(onPush),
-      interval_ms: wish.intervalMs,
-      rate_bytes_per_sec: wish.rateBytesPerSec,
-      concurrency: wish.concurrency,
-      enabled: enabled === undefined ? undefined : flag(enabled),
-      sealed_login: login === undefined ? undefined : login && this.#sealer.seal(purpose, JSON.stringify(login)),
-      sealed_target_login:
-        targetLogin === undefined
-          ? undefined
-          : targetLogin && this.#sealer.seal(targetPurpose, JSON.stringify(targetLogin)),
-    };
-    const named = Object.entries(columns).filter(([, value]) => value !== undefined);
-    return Object.fromEntries(named.map(([name, value]) => [name, value ?? ''])) as Partial<Omit<RuleRow, 'id'>>;
-  }
+/** Without the logins, which are sealed. */
+function columnsOf(wish: RuleWish): Partial<Omit<RuleRow, 'id'>> {
+  const { tags, clusterIds, toClusters, onPush, enabled } = wish;
+  const columns = {
+    name: wish.name,
+    bio: wish.bio,
+    source: wish.source,
+    tags: tags && JSON.stringify(tags),
+    cluster_ids: clusterIds && JSON.stringify([...new Set(clusterIds)]),
+    to_clusters: toClusters === undefined ? undefined : flag(toClusters),
+    target: wish.target,
+    platform: wish.platform,
+    scope: wish.scope,
+    on_push: onPush === undefined ? undefined : flag(onPush),
+    interval_ms: wish.intervalMs,
+    rate_bytes_per_sec: wish.rateBytesPerSec,
+    concurrency: wish.concurrency,
+    enabled: enabled === undefined ? undefined : flag(enabled),
+  };
+  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
 }
 
 const defaults = {
@@ -234,23 +256,6 @@ const defaults = {
   error: '',
 } as const;
 
-async function forgetTags(ruleId: number, db: Db): Promise<void> {
-  await db.deleteFrom('replication_copy').where('rule_id', '=', ruleId).execute();
-  await db.deleteFrom('replication_tag').where('rule_id', '=', ruleId).execute();
-}
-
-async function forgetCopies(ruleId: number, clusterId: number, db: Db): Promise<void> {
-  await db.deleteFrom('replication_copy').where('rule_id', '=', ruleId).where('cluster_id', '=', clusterId).execute();
-}
-
 function flag(value: boolean): 0 | 1 {
   return value ? 1 : 0;
-}
-
-export function tagPatternsOf({ tags }: RuleRow): string[] {
-  return parseJson<string[]>(tags, []);
-}
-
-export function clusterIdsOf({ cluster_ids: ids }: RuleRow): number[] {
-  return parseJson<number[]>(ids, []);
 }

@@ -45,7 +45,11 @@ for (const kind of engineKinds)
       const due = await copies.due(ruleId, 0);
       assert.deepEqual([of(due, 1), of(due, 2)], [replicationCopiesPerCluster, 1]);
       for (const { id, cluster_id: cluster } of due)
-        await copies.update(id, { attempt: 1, retry_at: 100, ended_at: cluster === 1 ? 50 : 1 });
+        await database.db
+          .updateTable('replication_copy')
+          .set({ attempt: 1, retry_at: 100, ended_at: cluster === 1 ? 50 : 1 })
+          .where('id', '=', id)
+          .execute();
       assert.deepEqual([of(await copies.due(ruleId, 99), 1), of(await copies.due(ruleId, 99), 2)], [2, 0]);
       const ended = await copies.lastEnded(ruleId, [1, 2]);
       assert.deepEqual([of(ended, 1), of(ended, 2)], [replicationCopiesPerCluster, 1]);

@@ -5,7 +5,7 @@ import { DragonflyError } from '../../../core/errors.ts';
 import { isRepositoryName, isTagName } from '../../../core/oci/reference.ts';
 import { maxNotifiedEvents } from '../../limits.ts';
 import type { Replication } from '../../replication/replication.ts';
-import type { RuleRow } from '../../replication/rule-store.ts';
+import type { RuleRow } from '../../replication/rule-row.ts';
 import { bearer } from '../access-hook.ts';
 import { pageQuery, setPageHeaders, toPage } from '../paging.ts';
 import type { RestParts } from '../parts.ts';

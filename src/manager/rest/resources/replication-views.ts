@@ -5,7 +5,8 @@ import { preheatScopes } from '../../jobs/job-types.ts';
 import { isSettled, type CopyCounts, type CopyRow, type TagWithCopies } from '../../replication/copy-store.ts';
 import type { Replication } from '../../replication/replication.ts';
 import { parseRuleSource } from '../../replication/rule-source.ts';
-import { clusterIdsOf, tagPatternsOf, targetId, type RuleRow, type RuleWish } from '../../replication/rule-store.ts';
+import { clusterIdsOf, tagPatternsOf, targetId, type RuleRow } from '../../replication/rule-row.ts';
+import type { RuleWish } from '../../replication/rule-store.ts';
 import { bio, reference, stamps, time, timestamps } from '../schemas.ts';
 
 const minIntervalSeconds = 60;
