@@ -7,6 +7,8 @@ import { ListInput, NumberInput, SwitchInput, TextInput } from '../components/fi
 import { FormDialog } from '../components/form-dialog.tsx';
 import { useForm } from '../components/use-form.ts';
 import { useText } from '../i18n/language.tsx';
+import { LoginFields } from './login-fields.tsx';
+import { isLoginSent, loginProblems } from './registry-login.ts';
 import { rulesKey, type Rule } from './rule-queries.ts';
 
 interface RuleDialogProps {
@@ -42,51 +44,39 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
       password: '',
       toClusters: rule?.to_clusters ?? true,
       target: rule?.target ?? '',
-      targetUsername: rule?.target_username ?? '',
-      targetPassword: '',
+      target_username: rule?.target_username ?? '',
+      target_password: '',
       enabled: rule?.enabled ?? true,
     },
-    check: ({
-      name,
-      source,
-      tags,
-      clusters: names,
-      minutes,
-      rate,
-      concurrency,
-      username,
-      password,
-      toClusters,
-      target,
-      targetUsername,
-      targetPassword,
-    }) => ({
-      name: name === '' ? t('form.required') : undefined,
-      source: source === '' ? t('form.required') : undefined,
-      tags: tags.length === 0 ? t('form.required') : undefined,
-      clusters: idsOf(names).includes(undefined) ? t('replication.badCluster') : undefined,
-      minutes: numberProblem(minutes),
-      rate: numberProblem(rate),
-      concurrency: Number(concurrency) >= 1 ? numberProblem(concurrency) : t('replication.badNumber'),
-      username: username === '' && password !== '' ? t('form.required') : undefined,
-      // A password stays with the registry and the name that it was given for.
-      password:
-        username !== '' &&
-        password === '' &&
-        (username !== rule?.username || registryOf(source) !== registryOf(rule.source))
-          ? t('form.required')
-          : undefined,
-      target: target === '' && !toClusters ? t('form.required') : undefined,
-      targetUsername: targetUsername === '' && targetPassword !== '' ? t('form.required') : undefined,
-      targetPassword:
-        targetUsername !== '' &&
-        targetPassword === '' &&
-        (targetUsername !== rule?.target_username || registryOf(target) !== registryOf(rule.target))
-          ? t('form.required')
-          : undefined,
-    }),
+    check: (values) => {
+      const { name, source, tags, concurrency, toClusters, target } = values;
+      const { username, password } = loginProblems(
+        { username: values.username, password: values.password, place: source },
+        rule && { username: rule.username, place: rule.source },
+        t('form.required'),
+      );
+      const atTarget = loginProblems(
+        { username: values.target_username, password: values.target_password, place: target },
+        rule && { username: rule.target_username, place: rule.target },
+        t('form.required'),
+      );
+      return {
+        name: name === '' ? t('form.required') : undefined,
+        source: source === '' ? t('form.required') : undefined,
+        tags: tags.length === 0 ? t('form.required') : undefined,
+        clusters: idsOf(values.clusters).includes(undefined) ? t('replication.badCluster') : undefined,
+        minutes: numberProblem(values.minutes),
+        rate: numberProblem(values.rate),
+        concurrency: Number(concurrency) >= 1 ? numberProblem(concurrency) : t('replication.badNumber'),
+        username,
+        password,
+        target: target === '' && !toClusters ? t('form.required') : undefined,
+        target_username: atTarget.username,
+        target_password: atTarget.password,
+      };
+    },
     send: async (values) => {
-      const { name, source, tags, username, password, target, targetUsername, targetPassword, enabled } = values;
+      const { name, source, tags, username, password, target, target_username, target_password, enabled } = values;
       const body = {
         name,
         source,
@@ -99,11 +89,11 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
         interval_seconds: Math.round(Number(values.minutes) * 60),
         rate_bytes_per_sec: Math.round(Number(values.rate) * mebibyte),
         concurrency: Number(values.concurrency),
-        // Without a new password the login stays as it is.
-        ...(password !== '' || username === '' ? { username, password } : {}),
-        ...(targetPassword !== '' || targetUsername === ''
-          ? { target_username: targetUsername, target_password: targetPassword }
-          : {}),
+        ...(isLoginSent({ username, password }) && { username, password }),
+        ...(isLoginSent({ username: target_username, password: target_password }) && {
+          target_username,
+          target_password,
+        }),
       };
       await (rule
         ? dataOf(api.PATCH('/api/v1/replication-rules/{id}', { params: { path: { id: rule.id } }, body }))
@@ -139,17 +129,10 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
         help={t('replication.toClustersHelp')}
       />
       <TextInput field={form.field('target')} label={t('replication.target')} help={t('replication.targetHelp')} />
-      <TextInput
-        field={form.field('targetUsername')}
-        label={t('replication.targetUser')}
-        help={t('replication.loginHelp')}
-        autoComplete="off"
-      />
-      <TextInput
-        field={form.field('targetPassword')}
-        label={t('replication.targetPassword')}
-        type="password"
-        autoComplete="new-password"
+      <LoginFields
+        username={form.field('target_username')}
+        password={form.field('target_password')}
+        labels={{ username: t('replication.targetUser'), password: t('replication.targetPassword') }}
       />
       <SwitchInput field={form.field('onPush')} label={t('replication.onPush')} help={t('replication.onPushHelp')} />
       <NumberInput
@@ -167,23 +150,12 @@ export function RuleDialog({ rule, onClose }: RuleDialogProps): ReactNode {
         max={1_000_000}
       />
       <NumberInput field={form.field('concurrency')} label={t('replication.concurrency')} min={1} max={64} />
-      <TextInput
-        field={form.field('username')}
-        label={t('user.name')}
-        help={t('replication.loginHelp')}
-        autoComplete="off"
-      />
-      <TextInput
-        field={form.field('password')}
-        label={t('user.password')}
-        type="password"
-        autoComplete="new-password"
+      <LoginFields
+        username={form.field('username')}
+        password={form.field('password')}
+        labels={{ username: t('user.name'), password: t('user.password') }}
       />
       <SwitchInput field={form.field('enabled')} label={t('replication.enabled')} />
     </FormDialog>
   );
-}
-
-function registryOf(source: string): string | undefined {
-  return /^(?:https?:\/\/)?[^/]+/.exec(source)?.[0];
 }

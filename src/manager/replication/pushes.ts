@@ -23,8 +23,16 @@ export interface PushesParts {
   readonly rules: RuleStore;
   /** Hosts to which tags may be pushed without TLS. */
   readonly insecureHosts: readonly string[];
-  /** Undefined when it was stopped: somebody else goes on. Never rejects. */
-  readonly onEnd: (rule: RuleRow, copy: CopyRow, outcome: CopyOutcome | undefined, error: unknown) => Promise<void>;
+  /** Never rejects. */
+  readonly onEnd: (end: PushEnd) => Promise<void>;
+}
+
+export interface PushEnd {
+  readonly rule: RuleRow;
+  readonly copy: CopyRow;
+  /** Undefined when it was stopped: somebody else goes on. */
+  readonly outcome: CopyOutcome | undefined;
+  readonly error?: unknown;
 }
 
 export class Pushes {
@@ -81,10 +89,10 @@ export class Pushes {
     const { onEnd } = this.#parts;
     try {
       const outcome = await this.#outcome(rule, tag, signal);
-      await onEnd(rule, copy, outcome, undefined);
+      await onEnd({ rule, copy, outcome });
     } catch (error) {
       const outcome = { digest: '', bytes: 0, proven: false, error: toDragonflyError(error).message };
-      await onEnd(rule, copy, signal.aborted ? undefined : outcome, error);
+      await onEnd({ rule, copy, outcome: signal.aborted ? undefined : outcome, error });
     }
   }
 

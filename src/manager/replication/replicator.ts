@@ -23,9 +23,9 @@ import {
   replicationLeaseMs,
   replicationLooksAtOnce,
 } from '../limits.ts';
+import { CopyResults } from './copy-results.ts';
 import type { CopyRow, CopyStore, TagRow } from './copy-store.ts';
 import { HubTags } from './hub-tags.ts';
-import { outcomeOf, type CopyOutcome } from './outcome.ts';
 import { Pushes } from './pushes.ts';
 import { RegistryPause } from './registry-pause.ts';
 import { RegistryTags } from './registry-tags.ts';
@@ -33,7 +33,6 @@ import { keepPlaces } from './rule-changes.ts';
 import { covers, parseRuleSource } from './rule-source.ts';
 import { clusterIdsOf, tagPatternsOf, targetId, type RuleRow } from './rule-row.ts';
 import type { RuleStore } from './rule-store.ts';
-import { ManifestGone } from './tag-push.ts';
 import { copiesToStart, isListDue, nextLookMs, restMs } from './schedule.ts';
 import type { TagSource } from './tag-source.ts';
 
@@ -66,6 +65,7 @@ export class Replicator implements Closable {
   /** Rules that need another step as soon as the running one has ended. */
   readonly #again = new Set<number>();
   readonly #pushes: Pushes;
+  readonly #results: CopyResults;
   readonly #lease: HeldLease;
   /** By the rule's id: the places whose copies are in order. */
   readonly #places = new Map<number, string>();
@@ -79,7 +79,13 @@ export class Replicator implements Closable {
   constructor(parts: ReplicatorParts) {
     this.#parts = parts;
     const { registry, rules, insecureHosts, database, owner, logger } = parts;
-    this.#pushes = new Pushes({ registry, rules, insecureHosts, onEnd: (...end) => this.#pushed(...end) });
+    this.#pushes = new Pushes({
+      registry,
+      rules,
+      insecureHosts,
+      onEnd: (end) => this.#results.pushed(end).then(() => this.#tick()),
+    });
+    this.#results = new CopyResults(parts);
     this.#lease = new HeldLease({
       ...{ database, owner, logger, name: 'replication', ttlMs: replicationLeaseMs },
       isBusy: () => this.#stepping.size + this.#pushes.size > 0,
@@ -267,64 +273,9 @@ export class Replicator implements Closable {
 
   /** Ends the copies whose preheat has ended. */
   async #collect(rule: RuleRow): Promise<void> {
-    const { database, copies, jobs, jobTasks } = this.#parts;
-    const running = await copies.running(rule.id);
+    const running = await this.#parts.copies.running(rule.id);
     this.#pushes.keepOnly(rule, running);
-    for (const copy of running) {
-      const now = await database.nowMs();
-      // Between the mark and its job a manager may have died, and while it carried a tag itself.
-      if (copy.job_id === 0 && (this.#pushes.has(copy.id) || now - copy.started_at < replicationLeaseMs)) continue;
-      if (copy.cluster_id === targetId) await copies.change(copy, { state: 'waiting' });
-      else await this.#settle(copy, await outcomeOf(copy, { jobs, jobTasks }));
-    }
-  }
-
-  /** @param pausedMs what a registry has asked for, where that is what went wrong. */
-  async #settle(copy: CopyRow, outcome: CopyOutcome | undefined, pausedMs = 0): Promise<void> {
-    if (!outcome) return;
-    const { database, copies } = this.#parts;
-    const now = await database.nowMs();
-    const { digest, bytes, proven, error } = outcome;
-    if (error !== undefined) {
-      const attempt = copy.attempt + 1;
-      const retryAt = now + Math.max(pausedMs, restMs(attempt));
-      // A registry that asks for patience asks all of the rule's tags for it.
-      if (pausedMs > 0) await copies.pause(copy, retryAt);
-      await copies.change(copy, { state: 'waiting', attempt, retry_at: retryAt, ended_at: now, bytes, error });
-      return;
-    }
-    const done = {
-      attempt: 0,
-      retry_at: 0,
-      error: '',
-      digest,
-      bytes,
-      ended_at: now,
-      ...(proven && { proven_at: now }),
-    };
-    const wanted = await copies.tag(copy.tag_id);
-    if (wanted?.digest === digest) {
-      await copies.change(copy, { ...done, state: proven ? 'proven' : 'copied' });
-      return;
-    }
-    // The tag moved meanwhile: the source is asked before the cluster is.
-    const retryAt = now + restMs(1);
-    await copies.lookAgain(copy.tag_id, retryAt);
-    await copies.change(copy, { ...done, state: 'waiting', retry_at: retryAt });
-  }
-
-  /** Never rejects. */
-  async #pushed(rule: RuleRow, copy: CopyRow, outcome: CopyOutcome | undefined, error: unknown): Promise<void> {
-    const { database, copies, logger } = this.#parts;
-    try {
-      // What was stopped is not a failure: whoever goes on finds there what has arrived.
-      if (outcome) await this.#settle(copy, outcome, error instanceof RegistryPause ? error.retryAfterMs : 0);
-      else await copies.change(copy, { state: 'waiting' });
-      if (error instanceof ManifestGone) await copies.lookAgain(copy.tag_id, await database.nowMs());
-    } catch (cause) {
-      logger.warn({ rule: rule.name, error: toDragonflyError(cause).message }, 'what became of a push is not written');
-    }
-    this.#tick();
+    await this.#results.collect(running, (copy) => this.#pushes.has(copy.id));
   }
 
   async #begin(rule: RuleRow, source: TagSource): Promise<void> {
