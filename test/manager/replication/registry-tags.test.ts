@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { maxOpenRepositories } from '../../../src/manager/limits.ts';
 import { RegistryPause } from '../../../src/manager/replication/registry-pause.ts';
 import { RegistryTags } from '../../../src/manager/replication/registry-tags.ts';
 import { Egress } from '../../../src/rpc/registry/egress.ts';
@@ -79,6 +80,32 @@ describe('tags of a registry', () => {
       return json(response, { tags: ['v1'] }, next);
     };
     await assert.rejects(tags('*').list(['*'], signal), { code: 'SOURCE_STATUS' });
+  });
+
+  test('a repository is asked with one token for its list and its tags, and no more of them are kept than have a use', async () => {
+    const tokens = new Map<string, number>();
+    answer = ({ url = '', headers }, response) => {
+      const { port } = server.address() as AddressInfo;
+      const scope = new URL(url, 'http://x').searchParams.get('scope');
+      if (scope !== null) {
+        tokens.set(scope, (tokens.get(scope) ?? 0) + 1);
+        return json(response, { token: 't', expires_in: 300 });
+      }
+      if (headers.authorization === undefined)
+        return void response
+          .writeHead(401, { 'www-authenticate': `Bearer realm="http://127.0.0.1:${port}/token"` })
+          .end();
+      if (url.includes('_catalog'))
+        return json(response, { repositories: Array.from({ length: maxOpenRepositories + 1 }, (_, at) => `r${at}`) });
+      if (url.includes('/tags/list')) return json(response, { tags: ['v1'] });
+      response.writeHead(200, { 'docker-content-digest': `sha256:${'a'.repeat(64)}` }).end();
+    };
+    const asked = tags('*');
+    const names = await asked.list(['*'], signal);
+    await asked.digest(names.at(-1) as (typeof names)[number], signal);
+    assert.deepEqual(new Set(tokens.values()), new Set([1]));
+    await asked.digest(names[0] as (typeof names)[number], signal);
+    assert.equal(tokens.get('repository:r0:pull'), 2, 'the one asked about first is not kept');
   });
 
   test('a next page of somebody else is not followed, and ends no list', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Database } from '../../../src/manager/db/database.ts';
 import type { ManagerService } from '../../../src/manager/manager-service.ts';
 import { CopyStore } from '../../../src/manager/replication/copy-store.ts';
 import { RuleStore } from '../../../src/manager/replication/rule-store.ts';
@@ -15,15 +16,17 @@ import { RestClient } from '../support/rest-client.ts';
 interface Rule {
   readonly id: number;
   readonly username: string;
+  readonly target_username: string;
 }
 
 describe('rules of replication', () => {
   let directory: string;
   let manager: ManagerService;
   let root: RestClient;
+  const config = () => databaseConfig({ sqlite: { path: join(directory, 'manager.db') } });
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'rule-changes-'));
-    manager = await startManager(databaseConfig({ sqlite: { path: join(directory, 'manager.db') } }));
+    manager = await startManager(config());
     root = await rootOf(manager);
   });
   after(async () => {
@@ -48,6 +51,33 @@ describe('rules of replication', () => {
     }
     assert.equal(await change(path, { source: 'c.invalid/other', ...login }), 'me');
     assert.equal(await change(path, { username: '', password: '' }), '');
+    await change(path, { source: 'a.invalid/other', ...login });
+    for (const source of ['A.Invalid/other', 'https://a.invalid:443/other', 'https://a.invalid/*'])
+      assert.equal(await change(path, { source }), 'me', `${source} is the same registry`);
+  });
+
+  test('a login that meets another registry, as when two change the rule at once, is none', async () => {
+    const logins = { username: 'me', password: 'secret', target_username: 'you', target_password: 'secret' };
+    const path = await create('bound', { ...logins, target: 'b.invalid/x' });
+    await using database = await Database.open(config());
+    const moved = { source: 'https://c.invalid/team/*', target: 'c.invalid/x' };
+    await database.db.updateTable('replication_rule').set(moved).where('name', '=', 'bound').execute();
+    const rule = await root.ok<Rule>('GET', path);
+    assert.deepEqual([rule.username, rule.target_username], ['', '']);
+  });
+
+  test('a source that is its own target is refused, however it is written', async () => {
+    for (const [source, target] of [
+      ['a.invalid/*', 'A.INVALID/mirror'],
+      ['a.invalid/*', 'https://a.invalid:443/mirror'],
+      ['http://a.invalid/*', 'https://a.invalid/mirror'],
+      ['A.invalid:443/team/*', 'a.invalid/team'],
+      ['docker.io/*', 'registry-1.docker.io/mirror'],
+      ['index.docker.io/team/*', 'Docker.io/team'],
+    ]) {
+      const answer = await root.request('POST', '/api/v1/replication-rules', { name: 'loop', source, target });
+      assert.match(JSON.stringify(answer.body), /lies in what the rule covers/, `${source} to ${target}`);
+    }
   });
 
   test('half a login is none', async () => {
