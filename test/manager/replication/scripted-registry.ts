@@ -43,7 +43,7 @@ export class ScriptedRegistry {
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.asked.push(`${request.method} ${request.url}`);
       request.on('error', () => undefined);
-      if (!this.script(request, response)) void this.answer(request, response);
+      if (!this.script(request, response)) void this.#answer(request, response);
     });
   }
 
@@ -62,8 +62,7 @@ export class ScriptedRegistry {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** As a registry does that nothing is wrong with. */
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://x');
     const manifest = /^\/v2\/(.+)\/manifests\/(.+)$/.exec(url.pathname);
     if (manifest) return this.#manifest(`${manifest[1]}`, `${manifest[2]}`, request, response);

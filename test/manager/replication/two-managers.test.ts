@@ -37,7 +37,7 @@ describe('two managers', () => {
     directory = await temporaryDirectory('two-managers-');
     source = await ScriptedRegistry.start();
     target = await ScriptedRegistry.start();
-    for (const name of ['slow', 'big', 'left']) source.add(name, 'v1', makeImage({ layers: 1, layerBytes: 1_000 }));
+    for (const name of ['slow', 'left']) source.add(name, 'v1', makeImage({ layers: 1, layerBytes: 1_000 }));
     await start();
     await start();
   });
@@ -56,26 +56,16 @@ describe('two managers', () => {
       assert.equal(copies?.proven, 1, JSON.stringify(await root.ok('GET', `${path}/tags`)));
     }, deadlineMs);
 
-  test('a list, and a push, that last longer than the lease are made once', async () => {
-    const late = replicationLeaseMs + 3_000;
+  test('a list that lasts longer than the lease is made once', async () => {
     source.script = (request, response) => {
       if (!request.url?.includes('/slow/tags/list')) return false;
-      void delay(late).then(() => response.end('{"tags":["v1"]}'));
+      void delay(replicationLeaseMs + 3_000).then(() => response.end('{"tags":["v1"]}'));
       return true;
     };
-    let held = false;
-    target.script = (request, response) => {
-      if (held || request.method !== 'PATCH' || !request.url?.includes('/big/')) return false;
-      held = true;
-      void delay(late).then(() => target.answer(request, response));
-      return true;
-    };
-    const paths = [await create('slow'), await create('big')];
-    for (const path of paths) await proven(path, 60_000);
+    const path = await create('slow');
+    await proven(path, 60_000);
     assert.equal(source.count('GET', '/slow/tags/list'), 1);
-    const uploads = target.asked.filter((line) => line.startsWith('PATCH ') && line.includes('/big/'));
-    assert.equal(uploads.length, 2, 'the layer and the configuration');
-    for (const path of paths) await root.ok('DELETE', path);
+    await root.ok('DELETE', path);
   });
 
   test('what a manager that died was at is taken over, once its lease has run out', async () => {
