@@ -87,7 +87,11 @@ export class Replicator implements Closable {
     });
     this.#results = new CopyResults(parts);
     this.#lease = new HeldLease({
-      ...{ database, owner, logger, name: 'replication', ttlMs: replicationLeaseMs },
+      database,
+      owner,
+      logger,
+      name: 'replication',
+      ttlMs: replicationLeaseMs,
       isBusy: () => this.#stepping.size + this.#pushes.size > 0,
       onLost: () => {
         this.#pushes.stopAll();

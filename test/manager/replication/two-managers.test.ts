@@ -5,6 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Database } from '../../../src/manager/db/database.ts';
 import { replicationLeaseMs } from '../../../src/manager/limits.ts';
 import type { ManagerService } from '../../../src/manager/manager-service.ts';
+import { newCopy } from '../../../src/manager/replication/copy-store.ts';
+import { targetId } from '../../../src/manager/replication/rule-row.ts';
 import { makeImage } from '../../proxy/support/images.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
 import { databaseConfig, eventually } from '../support/engines.ts';
@@ -79,8 +81,12 @@ describe('two managers', () => {
       const tag = { repository: 'left', tag: 'v1', state: 'look', attempt: 0, retry_at: 0, error: '', digest: '' };
       const tagId = await database.insert('replication_tag', { ...stamps, ...tag });
       await database.insert('replication_copy', {
-        ...{ ...stamps, tag_id: tagId, cluster_id: 0, digest: '', bytes: 0, state: 'running', job_id: 0, attempt: 0 },
-        ...{ retry_at: 0, started_at: now - replicationLeaseMs + 2_000, ended_at: 0, proven_at: 0, error: '' },
+        ...newCopy,
+        ...stamps,
+        tag_id: tagId,
+        cluster_id: targetId,
+        state: 'running',
+        started_at: now - replicationLeaseMs + 2_000,
       });
       await database.db.deleteFrom('lease').where('name', '=', 'replication').execute();
       const lease = { name: 'replication', owner: 'dead', expires_at: now + 2_000 };

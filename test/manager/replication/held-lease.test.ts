@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { silentLogger } from '../../src/core/process/logger.ts';
-import { Database } from '../../src/manager/db/database.ts';
-import { HeldLease } from '../../src/manager/db/held-lease.ts';
-import { acquireLease } from '../../src/manager/db/leases.ts';
-import { databaseConfig, eventually } from './support/engines.ts';
+import { silentLogger } from '../../../src/core/process/logger.ts';
+import { Database } from '../../../src/manager/db/database.ts';
+import { HeldLease } from '../../../src/manager/db/held-lease.ts';
+import { acquireLease } from '../../../src/manager/db/leases.ts';
+import { databaseConfig, eventually } from '../support/engines.ts';
 
 const name = 'work';
 const ttlMs = 600;
@@ -14,7 +14,12 @@ const ttlMs = 600;
 async function openLease(parts: { isBusy: () => boolean; onLost?: () => void }) {
   const database = await Database.open(databaseConfig({ sqlite: { path: ':memory:' } }));
   const lease = new HeldLease({
-    ...{ database, name, ttlMs, owner: 'one', logger: silentLogger, onLost: () => undefined },
+    database,
+    name,
+    ttlMs,
+    owner: 'one',
+    logger: silentLogger,
+    onLost: () => undefined,
     ...parts,
   });
   return {
