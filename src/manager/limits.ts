@@ -266,6 +266,9 @@ export const longestReplicationRestMs = 86_400_000;
 export const replicationUploadTries = 4;
 export const firstUploadRestMs = 500;
 
+/** Blobs of which is known, while a rule pushes, that a repository of its target has them. */
+export const maxRememberedBlobs = 10_000;
+
 /** Repositories of a source whose credentials are kept for the next question. */
 export const maxOpenRepositories = 64;
 

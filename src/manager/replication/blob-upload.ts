@@ -16,6 +16,8 @@ export interface BlobCopy {
   readonly target: RegistryRepository;
   readonly blob: Pick<Descriptor, 'digest' | 'sizeBytes'>;
   readonly rate: RateLimiter;
+  /** A repository of the target that has the blob. */
+  readonly elsewhere?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -26,10 +28,14 @@ interface Upload {
 
 /** @returns bytes that went to the target; none where it has the blob. Throws SOURCE_STATUS, SOURCE_UNREACHABLE, RESOURCE_EXHAUSTED, DIGEST_MISMATCH, PROTOCOL. */
 export async function copyBlob(copy: BlobCopy): Promise<number> {
-  const { target, blob, signal } = copy;
+  const { target, blob, elsewhere, signal } = copy;
   if (await target.hasBlob(blob.digest, signal)) return 0;
+  // Some registries know no such thing, or do not allow it.
+  const mounted =
+    elsewhere === undefined ? undefined : await target.mountBlob(blob.digest, elsewhere, signal).catch(() => undefined);
+  if (mounted === true) return 0;
   let sent = 0;
-  let upload: Upload | undefined;
+  let upload: Upload | undefined = mounted && { url: mounted, offset: 0 };
   /** Of any upload of this blob: what a target forgets and gets again is no way further. */
   let furthest = 0;
   for (let failures = 0; ;) {

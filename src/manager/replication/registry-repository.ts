@@ -7,7 +7,7 @@ import { blobUrl, manifestUrl } from '../../core/oci/reference.ts';
 import { acceptManifests } from '../../rpc/registry/image.ts';
 import type { RegistryAnswer } from '../../rpc/registry/registry-answer.ts';
 import type { RegistryClient } from '../../rpc/registry/registry-client.ts';
-import { RegistryCredential, type Login } from '../../rpc/registry/registry-credential.ts';
+import { RegistryCredential, type CredentialOptions } from '../../rpc/registry/registry-credential.ts';
 import { requireStatus } from './registry-pause.ts';
 
 export interface RepositoryPlace {
@@ -22,6 +22,8 @@ export interface ReadManifest {
   readonly digest: string;
 }
 
+export type RepositoryOptions = Pick<CredentialOptions, 'login' | 'actions'>;
+
 /** Content of a blob, of which the first bytes may have to be left out. */
 export interface BlobRest {
   readonly content: Readable;
@@ -33,17 +35,14 @@ export interface BlobRest {
 export class RegistryRepository {
   readonly place: RepositoryPlace;
   readonly #registry: RegistryClient;
+  readonly #options: RepositoryOptions;
   readonly #credential: RegistryCredential;
 
-  constructor(
-    registry: RegistryClient,
-    place: RepositoryPlace,
-    { login, actions = 'pull' }: { login: Login | undefined; actions?: 'pull' | 'pull,push' },
-  ) {
+  constructor(registry: RegistryClient, place: RepositoryPlace, options: RepositoryOptions) {
     this.place = place;
     this.#registry = registry;
-    const scope = { origin: new URL(place.registry), repository: place.name };
-    this.#credential = new RegistryCredential(registry, scope, { login, actions });
+    this.#options = options;
+    this.#credential = this.#newCredential();
   }
 
   /** The digest of what a tag names; undefined when there is no such tag. */
@@ -118,6 +117,19 @@ export class RegistryRepository {
     return this.uploadUrl(url, requireStatus(url.href, answer, 202));
   }
 
+  /**
+   * The blob comes from another repository of this registry, which has it. @returns true when it is here, and where its bytes go when
+   * the registry wants them nevertheless; undefined when it answers neither.
+   */
+  async mountBlob(digest: string, from: string, signal: AbortSignal): Promise<true | URL | undefined> {
+    const url = new URL(`/v2/${this.place.name}/blobs/uploads/`, this.place.registry);
+    url.search = String(new URLSearchParams({ mount: digest, from }));
+    const credential = this.#newCredential(from);
+    const answer = await this.#registry.writeAuthorized('POST', url, { header: {}, body: '' }, credential, signal);
+    if (answer.status === 201) return true;
+    return answer.status === 202 ? this.uploadUrl(url, answer) : undefined;
+  }
+
   /** The next request of an upload goes to this registry: what it says names no other host, which would get its credential. */
   uploadUrl(asked: URL, answer: RegistryAnswer): URL {
     const location = answer.header('location') ?? '';
@@ -148,6 +160,12 @@ export class RegistryRepository {
     signal: AbortSignal,
   ): Promise<RegistryAnswer> {
     return this.#registry.writeAuthorized(method, url, sent, this.#credential, signal);
+  }
+
+  #newCredential(readsToo?: string): RegistryCredential {
+    const { registry, name } = this.place;
+    const options = readsToo === undefined ? this.#options : { ...this.#options, readsToo };
+    return new RegistryCredential(this.#registry, { origin: new URL(registry), repository: name }, options);
   }
 
   get #reference() {

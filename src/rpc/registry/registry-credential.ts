@@ -10,12 +10,22 @@ export interface Login {
   readonly password: string;
 }
 
+export interface CredentialOptions {
+  readonly login?: Login | undefined;
+  /** An `Authorization` of the caller's. */
+  readonly given?: string | undefined;
+  readonly actions?: 'pull' | 'pull,push';
+  /** Another repository, from which blobs are taken. */
+  readonly readsToo?: string;
+}
+
 export class RegistryCredential {
   readonly #registry: RegistryReader;
   readonly #origin: URL;
   readonly #repository: string;
   readonly #login: Login | undefined;
   readonly #actions: string;
+  readonly #readsToo: string | undefined;
   /** Handed in by the caller, used as it is for as long as it works. */
   readonly #given: string | undefined;
   #challenge: AuthChallenge | undefined;
@@ -26,17 +36,14 @@ export class RegistryCredential {
   constructor(
     registry: RegistryReader,
     { origin, repository }: { readonly origin: URL; readonly repository: string },
-    {
-      login,
-      given,
-      actions = 'pull',
-    }: { login?: Login | undefined; given?: string | undefined; actions?: 'pull' | 'pull,push' },
+    { login, given, actions = 'pull', readsToo }: CredentialOptions,
   ) {
     this.#registry = registry;
     this.#origin = origin;
     this.#repository = repository;
     this.#login = login;
     this.#actions = actions;
+    this.#readsToo = readsToo;
     this.#given = given;
     this.#current = given;
   }
@@ -65,6 +72,7 @@ export class RegistryCredential {
       repository: this.#repository,
       actions: this.#actions,
     });
+    if (this.#readsToo !== undefined) url.searchParams.append('scope', `repository:${this.#readsToo}:pull`);
     const login = mayLogIn(url, this.#origin) ? basic : undefined;
     const answer = await this.#registry.get(url.href, login === undefined ? {} : { authorization: login }, signal);
     if (answer.status !== 200) throw statusError(url.href, answer);

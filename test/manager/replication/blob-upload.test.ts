@@ -67,11 +67,11 @@ describe('a blob on its way', () => {
   test('what breaks later each time goes on, whatever the number of breaks', async () => {
     target.script = (request) => {
       const before = [...target.uploads.values()].at(-1)?.length ?? 0;
-      if (request.method === 'PATCH') request.on('data', () => breakAt(before + 300_000) && request.socket.destroy());
+      if (request.method === 'PATCH') request.on('data', () => breakAt(before + 200_000) && request.socket.destroy());
       return false;
     };
     await copyBlob(blobCopy());
-    assert.ok(target.count('PATCH', '/uploads/') > 5, 'more often than one may fail at the same place');
+    assert.ok(target.count('PATCH', '/uploads/') > 4, 'more often than one may fail at the same place');
     assert.equal(target.count('POST', '/uploads/'), 1);
     assert.ok(target.blobs.get(digest)?.equals(content));
   });
@@ -185,5 +185,68 @@ describe('a blob on its way', () => {
     const bytes = await Promise.all(others);
     assert.ok(target.blobs.get(digest)?.equals(content));
     assert.deepEqual(bytes.filter((count) => count === 0).length, 1, 'one of the two sent it');
+  });
+
+  test('what another repository of the target has comes from there, where the target knows and allows that', async () => {
+    for (const mounts of ['done', 'refused', 'unknown'] as const) {
+      target.mounts = mounts;
+      target.asked.length = 0;
+      const sent = await copyBlob(blobCopy({ elsewhere: 'mirror/base' }));
+      const uploads = [
+        target.count('POST', '?mount='),
+        target.count('POST', 'uploads/') - 1,
+        target.count('PATCH', ''),
+      ];
+      const expected = { done: [1, 0, 0], refused: [1, 1, 1], unknown: [1, 0, 1] }[mounts];
+      assert.deepEqual(uploads, expected, mounts);
+      assert.equal(sent, mounts === 'done' ? 0 : content.length);
+      target.blobs.clear();
+    }
+  });
+
+  test('two repositories that push the same blob at once send it once; one that may not says nothing of the other', async () => {
+    const to = (name: string): BlobCopy => blobCopy({ target: repository(target, name) });
+    let blobs = new RuleBlobs();
+    const both = await Promise.all(['mirror/a', 'mirror/b'].map((name) => blobs.copy(to(name))));
+    assert.deepEqual(both, [content.length, 0]);
+    target.blobs.clear();
+    blobs = new RuleBlobs();
+    target.script = ({ method, url = '' }, response) => {
+      if (method !== 'POST' || !url.includes('/mirror/a/')) return false;
+      response.writeHead(403).end();
+      return true;
+    };
+    const [first, second] = await Promise.allSettled(['mirror/a', 'mirror/b'].map((name) => blobs.copy(to(name))));
+    assert.deepEqual([first?.status, second?.status], ['rejected', 'fulfilled']);
+  });
+
+  test('a login stays with its registry when that sends one elsewhere for a blob', async () => {
+    const store = await ScriptedRegistry.start();
+    try {
+      store.blobs.set(digest, content);
+      const seen: (string | undefined)[] = [];
+      store.script = (request) => {
+        seen.push(request.headers.authorization);
+        return false;
+      };
+      source.script = (request, response) => {
+        if (request.headers.authorization === undefined)
+          response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end();
+        else response.writeHead(307, { location: `http://${store.host}/blobs/${digest}` }).end();
+        return true;
+      };
+      await copyBlob(blobCopy());
+      assert.deepEqual(seen, [undefined]);
+      store.script = (_request, response) => {
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="there"' }).end();
+        return true;
+      };
+      target.blobs.clear();
+      store.asked.length = 0;
+      await assert.rejects(copyBlob(blobCopy()), { code: 'SOURCE_STATUS' });
+      assert.equal(store.asked.length, 1, 'its challenge is not answered');
+    } finally {
+      await store[Symbol.asyncDispose]();
+    }
   });
 });

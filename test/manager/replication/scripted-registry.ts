@@ -25,6 +25,8 @@ export class ScriptedRegistry {
   /** What follows the path of an upload in its Location. */
   query = '';
   ranges = true;
+  /** What becomes of blobs that another repository has; unknown: they are uploads like others. */
+  mounts: 'done' | 'refused' | 'unknown' = 'done';
   /** Of an upload: it is there, and nobody hears of it. */
   losesLastAnswer = false;
   readonly #server: Server;
@@ -108,6 +110,11 @@ export class ScriptedRegistry {
 
   async #upload(name: string, id: string, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const place = (of: string): string => `/v2/${name}/blobs/uploads/${of}${this.query}`;
+    const mount = url.searchParams.get('mount');
+    if (request.method === 'POST' && mount !== null && this.mounts !== 'unknown') {
+      if (this.mounts === 'refused') return void response.writeHead(403).end();
+      return void response.writeHead(201, { location: `/v2/${name}/blobs/${mount}` }).end();
+    }
     if (request.method === 'POST') {
       const made = String((this.#count += 1));
       this.uploads.set(made, Buffer.alloc(0));

@@ -132,6 +132,24 @@ describe('a target of a rule', { skip: missing === undefined ? false : `${missin
     );
   });
 
+  test('repositories that have a layer in common bring it to the target once, with tokens and with passwords', async (t) => {
+    const shared = makeImage({ layers: 1, layerBytes: 500_000 });
+    const names = ['one', 'two', 'three'];
+    for (const name of names) await pushImage(source.url, `shared/${name}`, 'v1', onTopOf(shared), source.request);
+    const digest = shared.layers[0]?.digest ?? '';
+    for (const [name, place] of [
+      ['tokens', `http://${source.host}/copied`],
+      ['passwords', `https://${target.host}/copied`],
+    ] as const) {
+      const before = sentBy(digest);
+      const path = await create(name, { source: `http://${source.host}/shared/*`, target: place, ...targetLogin });
+      await proven(path, names.length);
+      assert.equal(sentBy(digest) - before, shared.layers[0]?.content.length, name);
+      t.diagnostic(`${name}: ${JSON.stringify((await root.ok<Rule>('GET', path)).target_copies)}`);
+      await root.ok('DELETE', path);
+    }
+  });
+
   test('a link that is cut, and a manager that ends, cost what was half-way and nothing else', async (t) => {
     const path = await create('cut', {
       target: `https://127.0.0.1:${relay.port}/cut`,
