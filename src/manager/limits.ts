@@ -265,6 +265,8 @@ export const longestReplicationRestMs = 86_400_000;
 /** A blob is sent to a target so often without getting further than before; the first rest in between, which doubles. */
 export const replicationUploadTries = 4;
 export const firstUploadRestMs = 500;
+/** To tell a target that an upload does not go on. */
+export const uploadDropTimeoutMs = 2_000;
 
 /** Blobs of which is known, while a rule pushes, that a repository of its target has them. */
 export const maxRememberedBlobs = 10_000;

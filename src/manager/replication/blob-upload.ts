@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DragonflyError, toDragonflyError } from '../../core/errors.ts';
 import type { RateLimiter } from '../../core/rate-limiter.ts';
 import type { Descriptor } from '../../core/oci/manifest.ts';
-import { firstUploadRestMs, replicationUploadTries } from '../limits.ts';
+import { firstUploadRestMs, replicationUploadTries, uploadDropTimeoutMs } from '../limits.ts';
 import { requireStatus } from './registry-pause.ts';
 import type { BlobRest, RegistryRepository } from './registry-repository.ts';
 
@@ -47,19 +47,29 @@ export async function copyBlob(copy: BlobCopy): Promise<number> {
       await finish(copy, end);
       return sent;
     } catch (error) {
-      signal.throwIfAborted();
       failures += 1;
-      if (failures >= replicationUploadTries || !isWorthAnother(error)) throw error;
-      await delay(firstUploadRestMs * 2 ** (failures - 1), undefined, { signal });
+      if (signal.aborted || failures >= replicationUploadTries || !isWorthAnother(error)) {
+        await drop(copy, upload);
+        throw error;
+      }
+      await delay(firstUploadRestMs * 2 ** (failures - 1), undefined, { signal }).catch(() => undefined);
       // Where the last answer was lost, the blob is there and its upload is gone.
       if (isEnding && (await target.hasBlob(blob.digest, signal).catch(() => false))) return sent;
-      upload &&= await standOf(copy, upload.url).catch(() => undefined);
+      const now = upload && (await standOf(copy, upload.url).catch(() => undefined));
+      if (!now) await drop(copy, upload);
+      upload = now;
       // What got further than ever begins its tries anew.
       if (!upload || upload.offset <= furthest) continue;
       furthest = upload.offset;
       failures = 0;
     }
   }
+}
+
+/** Also when the push is stopped, which is why it has a time of its own. */
+async function drop({ target }: BlobCopy, upload: Upload | undefined): Promise<void> {
+  const work = upload && target.dropUpload(upload.url, AbortSignal.timeout(uploadDropTimeoutMs));
+  await work?.catch(() => undefined);
 }
 
 /**

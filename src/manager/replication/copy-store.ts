@@ -221,6 +221,8 @@ export class CopyStore {
       .set(begun)
       .where('id', '=', copy.id)
       .where('state', '=', 'waiting')
+      // A change of the rule that is written at the same time has touched the row; an engine may show the rule as it was before.
+      .where('updated_at', '=', copy.updated_at)
       .where((e) =>
         e.exists(
           e

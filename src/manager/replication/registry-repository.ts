@@ -149,6 +149,11 @@ export class RegistryRepository {
     return this.#write(method, url, sent, signal);
   }
 
+  /** What it got of the upload takes no room any more. Registries that know no such request forget it when it is old. */
+  async dropUpload(url: URL, signal: AbortSignal): Promise<void> {
+    await this.#registry.writeAuthorized('DELETE', url, { header: {} }, this.#credential, signal);
+  }
+
   ask(url: URL, signal: AbortSignal): Promise<RegistryAnswer> {
     return this.#registry.getAuthorized(url.href, {}, this.#credential, signal);
   }

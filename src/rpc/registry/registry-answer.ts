@@ -42,8 +42,9 @@ export function headerOf({ headers }: Pick<Dispatcher.ResponseData, 'headers'>):
   };
 }
 
-export function statusError(url: string, { status }: RegistryAnswer): DragonflyError {
-  return new DragonflyError('SOURCE_STATUS', `${new URL(url).host} answered ${status} for ${new URL(url).pathname}`, {
+export function statusError(url: string, { status, body }: Pick<RegistryAnswer, 'status' | 'body'>): DragonflyError {
+  const { host, pathname } = new URL(url);
+  return new DragonflyError('SOURCE_STATUS', `${host} answered ${status} for ${pathname}${reasonIn(body)}`, {
     details: { statusCode: status },
     ...(status === 401 || status === 403
       ? {
@@ -51,4 +52,19 @@ export function statusError(url: string, { status }: RegistryAnswer): DragonflyE
         }
       : {}),
   });
+}
+
+const longestReason = 200;
+
+/** What a registry says about its refusal, as the specification has it: no room, for instance. */
+function reasonIn(body: string): string {
+  if (!body.startsWith('{') || body.length > 16_384) return '';
+  try {
+    const { errors } = JSON.parse(body) as { errors?: { code?: unknown; message?: unknown }[] };
+    const told = [errors?.[0]?.code, errors?.[0]?.message].filter((part) => typeof part === 'string' && part !== '');
+    const text = told.join(', ').replaceAll(/[^\P{C} ]/gu, ' ');
+    return text === '' ? '' : `: ${text.slice(0, longestReason)}`;
+  } catch {
+    return '';
+  }
 }

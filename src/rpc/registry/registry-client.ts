@@ -27,7 +27,7 @@ interface Followed {
   readonly foreign: boolean;
 }
 
-type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
 interface Sent {
   readonly method?: Method;
@@ -159,7 +159,7 @@ export class RegistryClient implements RegistryReader, Closable {
    * was not enough, and the next call has a fresh one.
    */
   async writeAuthorized(
-    method: 'POST' | 'PATCH' | 'PUT',
+    method: 'POST' | 'PATCH' | 'PUT' | 'DELETE',
     url: URL,
     { header, body }: { readonly header: Readonly<Record<string, string>>; readonly body?: Readable | string },
     credential: RegistryCredential,

@@ -10,6 +10,7 @@ import { RegistryRepository } from '../../../src/manager/replication/registry-re
 import { RuleBlobs } from '../../../src/manager/replication/rule-blobs.ts';
 import { Egress } from '../../../src/rpc/registry/egress.ts';
 import { RegistryClient } from '../../../src/rpc/registry/registry-client.ts';
+import { eventually } from '../support/engines.ts';
 import { ScriptedRegistry } from './scripted-registry.ts';
 
 const content = randomBytes(2_000_000);
@@ -103,10 +104,11 @@ describe('a blob on its way', () => {
       };
       await assert.rejects(copyBlob(blobCopy()), (error: Error) => {
         if (error instanceof RegistryPause) assert.equal(error.retryAfterMs, 77_000);
-        else assert.match(error.message, /403/);
+        else assert.match(error.message, /403.*: DENIED, quota exceeded$/);
         return true;
       });
       asked.push(target.count('PATCH', ''));
+      assert.equal(target.uploads.size, 0, 'what was begun takes no room there');
     }
     assert.deepEqual(asked, [1, 1]);
   });
@@ -182,6 +184,7 @@ describe('a blob on its way', () => {
     const first = blobs.copy(blobCopy({ signal: stopped.signal }));
     const others = [blobs.copy(blobCopy()), blobs.copy(blobCopy())];
     await assert.rejects(first);
+    await eventually(() => assert.equal(target.count('DELETE', '/uploads/'), 1));
     const bytes = await Promise.all(others);
     assert.ok(target.blobs.get(digest)?.equals(content));
     assert.deepEqual(bytes.filter((count) => count === 0).length, 1, 'one of the two sent it');

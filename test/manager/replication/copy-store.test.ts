@@ -3,10 +3,35 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Database } from '../../../src/manager/db/database.ts';
 import { maxReplicatedTags, replicationCopiesPerCluster } from '../../../src/manager/limits.ts';
-import { CopyStore } from '../../../src/manager/replication/copy-store.ts';
+import { CopyStore, type CopyRow } from '../../../src/manager/replication/copy-store.ts';
 import { engineKinds } from '../support/engines.ts';
 
 const ruleId = 1;
+const rule = {
+  name: 'r',
+  bio: '',
+  source: 'a.invalid/a',
+  tags: '["*"]',
+  cluster_ids: '[1]',
+  to_clusters: 1 as const,
+  target: '',
+  platform: '',
+  scope: 'single_seed_peer',
+  enabled: 1 as const,
+  user_id: 1,
+  error: '',
+  secret_hash: '',
+  sealed_login: '',
+  sealed_target_login: '',
+  on_push: 0 as const,
+  interval_ms: 0,
+  rate_bytes_per_sec: 0,
+  concurrency: 1,
+  asked_at: 0,
+  listed_at: 0,
+  attempt: 0,
+  retry_at: 0,
+};
 const later = Number.MAX_SAFE_INTEGER;
 const named = (count: number) => Array.from({ length: count }, (_, index) => ({ repository: 'a', tag: `v${index}` }));
 
@@ -66,5 +91,33 @@ for (const kind of engineKinds)
       await copies.lookAgain(tag.id, 100);
       assert.equal((await copies.tagsToLookAt(ruleId, 99)).length, 0);
       assert.equal((await copies.tagsToLookAt(ruleId, 100)).length, 1);
+    });
+
+    test('a copy begins for the rule as it is, and as the copy was read', async () => {
+      await using engine = await kind.start();
+      await using database = await Database.open(await engine.newDatabase());
+      const copies = new CopyStore(database);
+      const id = await database.insert('replication_rule', { ...rule, created_at: 1, updated_at: 1 });
+      await copies.look(id, named(1), { all: true });
+      const [tag] = await copies.tagsToLookAt(id, later);
+      assert.ok(tag);
+      await copies.known(tag, `sha256:${'a'.repeat(64)}`, [1]);
+      const read = async () => (await copies.due(id, later))[0] as CopyRow;
+      const copy = await read();
+      for (const change of [
+        { platform: 'linux/arm64' },
+        { enabled: 0 as const },
+        { cluster_ids: '[2]' },
+        { tags: '["x"]' },
+      ])
+        assert.equal(await copies.begin(copy, { ...rule, ...change }), undefined, JSON.stringify(change));
+      // What a change of the rule writes.
+      await database.db
+        .updateTable('replication_copy')
+        .set({ updated_at: Number(copy.updated_at) + 1 })
+        .where('id', '=', copy.id)
+        .execute();
+      assert.equal(await copies.begin(copy, rule), undefined);
+      assert.ok(await copies.begin(await read(), rule));
     });
   });

@@ -1,11 +1,12 @@
 /** Copies follow their rule: what is proven is proven for what it asks now, and nobody gets what he is not to have any more. */
+// needs: postgres, initdb, mariadbd, mariadb-install-db
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { DatabaseConfig } from '../../../src/manager/config.ts';
 import { Database } from '../../../src/manager/db/database.ts';
 import type { ManagerService } from '../../../src/manager/manager-service.ts';
 import { makeImage } from '../../proxy/support/images.ts';
-import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
-import { databaseConfig, eventually } from '../support/engines.ts';
+import { engineKinds, eventually, type EngineKind, type TestEngine } from '../support/engines.ts';
 import { rootOf, startManager } from '../support/manager-fixture.ts';
 import type { RestClient } from '../support/rest-client.ts';
 import { ScriptedRegistry } from './scripted-registry.ts';
@@ -33,8 +34,12 @@ interface Tag {
   readonly target: { readonly state: string; readonly digest: string; readonly error: string } | null;
 }
 
-describe('copies of a rule that changes', () => {
-  let directory: TemporaryDirectory;
+for (const kind of engineKinds)
+  describe(`copies of a rule that changes on ${kind.name}`, { skip: kind.missing }, () => suite(kind));
+
+function suite(kind: EngineKind): void {
+  let engine: TestEngine;
+  let config: DatabaseConfig;
   let registry: ScriptedRegistry;
   let target: ScriptedRegistry;
   let manager: ManagerService;
@@ -44,7 +49,6 @@ describe('copies of a rule that changes', () => {
   const images = new Map(['v1', 'v2', 'other'].map((tag) => [tag, makeImage({ layers: 1, layerBytes: 1_000 })]));
 
   const start = async (insecureHosts: readonly string[]): Promise<void> => {
-    const config = databaseConfig({ sqlite: { path: directory.join('manager.db') } });
     manager = await startManager(config, { job: { preheat: { allowCIDRs: ['127.0.0.0/8'], insecureHosts } } });
     root = await rootOf(manager);
     database = await Database.open(config);
@@ -54,7 +58,8 @@ describe('copies of a rule that changes', () => {
     await manager[Symbol.asyncDispose]();
   };
   before(async () => {
-    directory = await temporaryDirectory('rule-copies-');
+    engine = await kind.start();
+    config = await engine.newDatabase();
     registry = await ScriptedRegistry.start();
     target = await ScriptedRegistry.start();
     for (const [tag, image] of images) registry.add('team/app', tag, image);
@@ -62,7 +67,7 @@ describe('copies of a rule that changes', () => {
   });
   after(async () => {
     await stop();
-    for (const each of [registry, target, directory]) await each[Symbol.asyncDispose]();
+    for (const each of [registry, target, engine]) await each[Symbol.asyncDispose]();
   });
 
   const create = async (name: string, more: object = {}): Promise<string> => {
@@ -262,4 +267,4 @@ describe('copies of a rule that changes', () => {
     assert.equal(job.cancel_requested, 1);
     assert.equal((await root.ok<Job>('GET', `/api/v1/jobs/${id}`)).bio, 'replication deleted');
   });
-});
+}

@@ -122,6 +122,10 @@ export class ScriptedRegistry {
     }
     const there = this.uploads.get(id);
     if (!there) return void response.writeHead(404).end();
+    if (request.method === 'DELETE') {
+      this.uploads.delete(id);
+      return void response.writeHead(204).end();
+    }
     if (request.method === 'GET') {
       const range = `0-${Math.max(0, there.length - 1)}`;
       return void response.writeHead(204, { location: place(id), range }).end();
