@@ -221,7 +221,8 @@ export class Replicator implements Closable {
   /** Clusters that were named anew, or joined, have copies to wait for; those that are gone, or are not named any more, have none. */
   async #keepPlaces(rule: RuleRow): Promise<void> {
     const places = await this.#clusterIds(rule);
-    const key = places.toSorted((a, b) => a - b).join();
+    // By its last change too: two of them may have taken a place away and named it again.
+    const key = `${rule.updated_at} ${places.toSorted((a, b) => a - b).join()}`;
     if (this.#places.get(rule.id) === key) return;
     await keepPlaces(this.#parts, rule.id, places);
     this.#places.set(rule.id, key);

@@ -153,6 +153,10 @@ function suite(kind: EngineKind): void {
     };
     await root.ok('PATCH', path, { scheduler_cluster_ids: [second] });
     assert.deepEqual(await placesOf(path), [second]);
+    for (const ids of [[1, second], [second], [1, second]])
+      await root.ok('PATCH', path, { scheduler_cluster_ids: ids });
+    await eventually(async () => assert.deepEqual(await placesOf(path), [1, second]));
+    await root.ok('PATCH', path, { scheduler_cluster_ids: [second] });
     await root.ok('PATCH', path, { tags: ['v*'] });
     assert.deepEqual((await tagsOf(path)).map(({ tag }) => tag).toSorted(), ['v1', 'v2']);
     registry.script = () => false;
