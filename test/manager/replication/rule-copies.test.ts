@@ -166,17 +166,17 @@ function suite(kind: EngineKind): void {
   test('a cluster that joins has copies to wait for, and one that is deleted has none', async () => {
     const path = await create('all');
     const before = await eventually(async () => {
-      const places = await placesOf(path);
-      assert.ok(places.includes(1));
+      const [tags, places] = [await tagsOf(path), await placesOf(path)];
+      assert.ok(places.includes(1) && tags.length === 2 && tags.every(({ digest }) => digest !== ''));
       return places;
     });
     await root.ok('PATCH', path, { enabled: false });
-    const asked = registry.asked.length;
+    const asked = registry.count('GET', '/tags/list');
     const third = await newCluster('third');
     await eventually(async () => assert.deepEqual(await placesOf(path), [...before, third]));
     await root.ok('DELETE', `/api/v1/scheduler-clusters/${third}`);
     await eventually(async () => assert.deepEqual(await placesOf(path), before));
-    assert.equal(registry.asked.length, asked, 'the source is not asked for that');
+    assert.equal(registry.count('GET', '/tags/list'), asked, 'the source is not asked for that');
     await root.ok('DELETE', path);
   });
 
