@@ -74,6 +74,7 @@ describe('two managers', () => {
     const path = await create('left', false);
     const id = Number(path.split('/').at(-1));
     await stop();
+    let freeAtMs = 0;
     {
       await using database = await Database.open(config());
       const now = await database.nowMs();
@@ -89,14 +90,18 @@ describe('two managers', () => {
         started_at: now - replicationLeaseMs + 2_000,
       });
       await database.db.deleteFrom('lease').where('name', '=', 'replication').execute();
-      const lease = { name: 'replication', owner: 'dead', expires_at: now + 2_000 };
+      freeAtMs = now + 2_000;
+      const lease = { name: 'replication', owner: 'dead', expires_at: freeAtMs };
       await database.db.insertInto('lease').values(lease).execute();
       await database.db.updateTable('replication_rule').set({ enabled: 1 }).where('id', '=', id).execute();
     }
-    source.asked.length = 0;
+    let firstAtMs = Infinity;
+    source.script = () => {
+      firstAtMs = Math.min(firstAtMs, Date.now());
+      return false;
+    };
     await start();
-    await delay(500);
-    assert.equal(source.asked.length, 0, 'the other one may be at it');
     await proven(path, 20_000);
+    assert.ok(firstAtMs >= freeAtMs, 'until then the other one may be at it');
   });
 });
