@@ -20,7 +20,7 @@ export function parseRangeHeader(header: string): RangeSpec[] | undefined {
   if (texts.length > maxRanges) return undefined;
   const specs: RangeSpec[] = [];
   for (const text of texts) {
-    const parts = /^\s*(\d*)\s*-\s*(\d*)\s*$/.exec(text);
+    const parts = /^(\d*)\s*-\s*(\d*)$/.exec(text.trim());
     const [first, last] = [parts?.[1] ?? '', parts?.[2] ?? ''];
     if (!parts || (first === '' && last === '')) return undefined;
     if (first === '') specs.push({ suffix: Number(last) });

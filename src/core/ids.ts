@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { DragonflyError } from './errors.ts';
 import { defaultFilteredQueryParams, signatureParams } from './net/signed-urls.ts';
+import { withoutTrailing } from './text/linear-text.ts';
 
 export interface TaskIdentity {
   readonly url: string;
@@ -26,9 +27,15 @@ export function taskId(identity: TaskIdentity): string {
   return sha256Hex(`${url}${tag}${application}${revision}${pieceLengthBytes}STANDARD`);
 }
 
+const blobs = /\/blobs\/sha256:([0-9a-f]{64})(?:[?#]|$)/g;
+
 /** The SHA-256 in a registry blob URL (`…/v2/<name>/blobs/sha256:<hex>`), undefined for any other URL. */
 export function blobDigest(url: string): string | undefined {
-  return /\/v2\/.+\/blobs\/sha256:([0-9a-f]{64})(?:[?#]|$)/.exec(url)?.[1];
+  const named = url.indexOf('/v2/');
+  if (named === -1) return undefined;
+  // The last one, behind the name of a repository: names may have whatever looks like it.
+  const found = [...url.slice(named + '/v2/'.length).matchAll(blobs)].findLast(({ index }) => index > 0);
+  return found?.[1];
 }
 
 /**
@@ -36,15 +43,17 @@ export function blobDigest(url: string): string | undefined {
  * %2F, a space is +), the fragment kept.
  */
 export function canonicalUrl(text: string, filteredQueryParams: readonly string[]): string {
-  const url = parseUrl(text.replace(pathCarets, (path) => path.replaceAll('^', caretMark)));
+  const url = parseUrl(
+    text.replace(behindHost, (_, host: string, path: string) => host + path.replaceAll('^', caretMark)),
+  );
   const leftOut = new Set([...filteredQueryParams, ...signatureParams(url)]);
   url.search = new URLSearchParams([...url.searchParams].filter(([name]) => !leftOut.has(name))).toString();
   const href = url.href.replaceAll(caretMark, '^');
-  return url.pathname === '/' ? href.replace(/\/+$/, '') : href;
+  return url.pathname === '/' ? withoutTrailing(href, '/') : href;
 }
 
 /** The original's URL parser keeps a `^` in a path, newer ones escape it. */
-const pathCarets = /(?<=^[^?#]*:\/\/[^/?#]*\/)[^?#]*/;
+const behindHost = /^([^?#]*?:\/\/[^/?#]*\/)([^?#]*)/;
 const caretMark = '~caret~';
 
 export function parseUrl(text: string): URL {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { request } from 'undici';
 import { z } from 'zod';
 import { DragonflyError } from '../../core/errors.ts';
+import { nextPageOf } from '../../core/net/link-header.ts';
 
 export interface RepositoryFile {
   readonly path: string;
@@ -59,7 +60,7 @@ export class HubRepository {
         requireSafe(path);
         files.push({ path, lengthBytes: lfs?.size ?? size, etag: lfs?.oid ?? oid, isLarge: lfs !== undefined });
       }
-      next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link)?.[1];
+      next = nextPageOf(link);
     }
     return files;
   }

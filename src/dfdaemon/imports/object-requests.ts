@@ -109,7 +109,7 @@ export class ObjectRequests {
       const page = (await this.#xml(message, 'ListPartsResult')) as PartsPage;
       for (const { PartNumber, ETag } of [page.Part ?? []].flat()) parts.set(Number(PartNumber), tagOf(ETag));
       const next: string | undefined = page.IsTruncated === 'true' ? page.NextPartNumberMarker : undefined;
-      if (next === marker) throw this.#malformed();
+      if (next !== undefined && !(Number(next) > Number(marker))) throw this.#malformed();
       marker = next;
     }
     return parts;

@@ -11,6 +11,7 @@ import {
   connectionOf,
   endpointUrl,
   entryLimit,
+  pageLimit,
   keyOf,
   malformedListing,
   noEndpoint,
@@ -21,6 +22,7 @@ import {
 import { sharedKeyAuthorization } from './shared-key.ts';
 import { encodePath, encodeStrictly } from './sigv4.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
+import { withoutTrailing } from '../../core/text/linear-text.ts';
 
 const apiVersion = '2021-12-02';
 
@@ -59,6 +61,7 @@ export class AbsSource implements Source {
     const container = await this.#container(request);
     const prefix = container.key === '' || container.key.endsWith('/') ? container.key : `${container.key}/`;
     const counted = entryLimit(container.name, prefix);
+    const counts = pageLimit(container.name);
     let marker = '';
     do {
       const page = await this.#page(container, prefix, marker, request);
@@ -67,6 +70,7 @@ export class AbsSource implements Source {
         yield entry;
       }
       marker = page.NextMarker ?? '';
+      if (marker !== '') counts(marker);
     } while (marker !== '');
   }
 
@@ -146,7 +150,7 @@ function authorization(
 /** The path of the endpoint names the account at emulators and gateways. */
 function locate(endpoint: URL, path: string): URL {
   const url = new URL(endpoint);
-  url.pathname = `${endpoint.pathname.replace(/\/+$/, '')}/${path}`;
+  url.pathname = `${withoutTrailing(endpoint.pathname, '/')}/${path}`;
   return url;
 }
 

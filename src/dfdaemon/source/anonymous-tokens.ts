@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { tokenService } from '../../core/net/credential-routes.ts';
 import { parseAuthChallenges } from '../../core/oci/auth-challenge.ts';
 import { maxRegistryTokens, registryTokenMs } from './limits.ts';
+import { namedInRegistry } from '../../core/oci/registry-path.ts';
 
 /** GETs a small answer; `undefined` for any status but 200. Rejects when the service cannot be reached. */
 export type AskForToken = (url: URL) => Promise<string | undefined>;
@@ -56,7 +57,7 @@ function keyOf(url: URL): string | undefined {
 }
 
 function repositoryOf({ pathname }: URL): string | undefined {
-  return /\/v2\/(.+)\/(?:blobs|manifests)\/[^/]+$/.exec(pathname)?.[1];
+  return namedInRegistry(pathname)?.repository;
 }
 
 function realmOf(challenge: string, url: URL): URL | undefined {

@@ -10,6 +10,7 @@ import { protocolError } from './http/http-head.ts';
 import { statusError } from './http/http-object.ts';
 import type { HttpSource } from './http.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
+import { withoutTrailing } from '../../core/text/linear-text.ts';
 
 const defaultPort = '9870';
 
@@ -94,7 +95,7 @@ export class HdfsSource implements Source {
     const answer = (await this.#ask(request, { op: 'LISTSTATUS' })) as {
       FileStatuses?: { FileStatus?: readonly FileStatus[] };
     };
-    const directory = request.url.replace(/\/*$/, '/');
+    const directory = `${withoutTrailing(request.url, '/')}/`;
     for (const { pathSuffix, type, length } of answer.FileStatuses?.FileStatus ?? []) {
       const isDirectory = type === 'DIRECTORY';
       const url = `${directory}${encodeURIComponent(pathSuffix)}${isDirectory ? '/' : ''}`;
@@ -124,7 +125,7 @@ function webUrl(request: SourceRequest, query: Readonly<Record<string, string>>)
       hint: 'Write hdfs://namenode:9870/path.',
     });
   }
-  const path = given.pathname.replace(/\/+$/, '');
+  const path = withoutTrailing(given.pathname, '/');
   const url = new URL(`http://${given.hostname}:${given.port || defaultPort}/webhdfs/v1${path === '' ? '/' : path}`);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const token = request.hdfs?.delegationToken;

@@ -11,6 +11,9 @@ import { statusError } from './http/http-object.ts';
 import type { HttpSource } from './http.ts';
 import { maxListedEntries } from './limits.ts';
 import type { Source, SourceBody, SourceEntry, SourceObject, SourceRequest } from './source.ts';
+import { pageLimit } from './object-store.ts';
+import { withoutTrailing } from '../../core/text/linear-text.ts';
+import { nextPageOf } from '../../core/net/link-header.ts';
 
 interface Place {
   readonly base: string;
@@ -101,6 +104,7 @@ export class HubSource implements Source {
 
   async *list(request: SourceRequest): AsyncGenerator<SourceEntry> {
     const { hub, place, root } = placeOf(request);
+    const counts = pageLimit(request.url);
     let next: string | undefined = hub.listUrl(place);
     for (let count = 0; next !== undefined;) {
       const url: URL = new URL(next);
@@ -124,6 +128,7 @@ export class HubSource implements Source {
         };
       }
       next = nextPage(answer.header['link'], url);
+      if (next !== undefined) counts(next);
     }
   }
 }
@@ -151,7 +156,7 @@ function placeOf(request: SourceRequest): { hub: Hub; place: Place; root: string
       hint: `Write ${scheme}://owner/name/path.`,
     });
   }
-  const base = (request.hub?.baseUrl || hub.base).replace(/\/+$/, '');
+  const base = withoutTrailing(request.hub?.baseUrl || hub.base, '/');
   const revision = request.hub?.revision || hub.revision;
   const repository = `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`;
   const root = `${scheme}://${given === undefined ? '' : `${given}/`}${repository}/`;
@@ -164,7 +169,7 @@ function authorized({ header, hub }: SourceRequest): Record<string, string> {
 
 /** Link: <…>; rel="next", at the same origin only, because the token must not go anywhere else. */
 function nextPage(link: string | undefined, url: URL): string | undefined {
-  const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link ?? '')?.[1];
+  const target = nextPageOf(link);
   if (target === undefined) return undefined;
   const next = new URL(target, url.href);
   if (next.origin !== url.origin) throw protocolError('its next page of a listing is elsewhere');

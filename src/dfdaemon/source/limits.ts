@@ -47,6 +47,8 @@ export const maxTrustStores = 32;
 
 /** Entries of one directory listing. */
 export const maxListedEntries = 1_000_000;
+/** Pages of one listing: a server may send pages with nothing in them for ever. */
+export const maxListedPages = 10_000;
 /** Of the page of a directory, in characters: it is read at one go, and nothing else runs meanwhile. Some 60,000 names. */
 export const maxPageLength = 8 * 2 ** 20;
 

@@ -8,7 +8,7 @@ import type { OutboundProxies } from '../../core/net/outbound-proxy.ts';
 import { reachesInnerAddresses, reachesLoopback } from '../../rpc/server/caller.ts';
 import { callerOf } from './http.ts';
 import type { HttpRequest } from './http/http-client.ts';
-import { maxListedEntries } from './limits.ts';
+import { maxListedEntries, maxListedPages } from './limits.ts';
 import type { SourceRequest } from './source.ts';
 import { readAsCaller } from './user-file.ts';
 
@@ -106,6 +106,19 @@ export class StoreCredentials {
 }
 
 const maxKnownFiles = 64;
+
+/** Counts the pages of one listing, by what continues it. Throws PROTOCOL, RESOURCE_EXHAUSTED. */
+export function pageLimit(name: string): (next: string) => void {
+  let count = 0;
+  let last: string | undefined;
+  return (next) => {
+    if (next === last)
+      throw new DragonflyError('PROTOCOL', `${name} continues its listing with the same page over and over`);
+    last = next;
+    if ((count += 1) >= maxListedPages)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', `${name} lists more than ${maxListedPages} pages`);
+  };
+}
 
 /** Counts the entries of one listing. Throws RESOURCE_EXHAUSTED. */
 export function entryLimit(name: string, prefix: string): () => void {

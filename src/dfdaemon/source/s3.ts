@@ -13,6 +13,7 @@ import {
   connectionOf,
   endpointUrl,
   entryLimit,
+  pageLimit,
   keyOf,
   malformedListing,
   noEndpoint,
@@ -96,6 +97,7 @@ export class S3Source implements Source {
     const bucket = await this.#bucket(request);
     const prefix = bucket.key === '' || bucket.key.endsWith('/') ? bucket.key : `${bucket.key}/`;
     const counted = entryLimit(bucket.name, prefix);
+    const counts = pageLimit(bucket.name);
     let token: string | undefined;
     do {
       const query = {
@@ -111,6 +113,7 @@ export class S3Source implements Source {
         yield entry;
       }
       token = page.IsTruncated === 'true' ? page.NextContinuationToken : undefined;
+      if (token !== undefined) counts(token);
     } while (token !== undefined);
   }
 

@@ -9,6 +9,7 @@ import { matchesGlob } from './glob.ts';
 import { requireStatus } from './registry-pause.ts';
 import { RegistryRepository } from './registry-repository.ts';
 import type { NamedTag, TagSource } from './tag-source.ts';
+import { nextPageOf } from '../../core/net/link-header.ts';
 
 export class RegistryTags implements TagSource {
   readonly #registry: RegistryClient;
@@ -112,7 +113,7 @@ function entriesOf({ body }: RegistryAnswer, member: string): string[] {
  * tags. Throws PROTOCOL.
  */
 function nextPage(url: URL, answer: RegistryAnswer): URL | undefined {
-  const [, target] = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(answer.header('link') ?? '') ?? [];
+  const target = nextPageOf(answer.header('link'));
   if (target === undefined) return undefined;
   const next = URL.canParse(target, url.href) ? new URL(target, url) : undefined;
   if (next?.origin === url.origin) return next;

@@ -4,6 +4,8 @@ import { DragonflyError } from '../../core/errors.ts';
 import { maxHubPages } from './limits.ts';
 import { statusError, type RegistryAnswer } from './registry-answer.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { nextPageOf } from '../../core/net/link-header.ts';
+import { withoutTrailing } from '../../core/text/linear-text.ts';
 
 export interface HubRepositoryName {
   readonly kind: 'models' | 'datasets' | 'spaces';
@@ -71,7 +73,7 @@ export class ModelHub {
     { endpoint, token }: { readonly endpoint: string; readonly token?: string | undefined },
   ) {
     this.#registry = registry;
-    this.#endpoint = endpoint.replace(/\/+$/, '');
+    this.#endpoint = withoutTrailing(endpoint, '/');
     this.#token = token;
   }
 
@@ -140,7 +142,7 @@ export class ModelHub {
 
   /** The token goes to the hub alone. */
   #next(url: string, link: string): string | undefined {
-    const target = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(link)?.[1];
+    const target = nextPageOf(link);
     if (target === undefined) return undefined;
     const next = URL.canParse(target, url) ? new URL(target, url) : undefined;
     if (next?.origin === new URL(url).origin) return next.href;

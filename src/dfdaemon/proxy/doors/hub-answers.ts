@@ -18,6 +18,7 @@ import { aboutBody } from '../proof/preconditions.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller, type HubAddress } from './hub-address.ts';
 import { toldBytes, type HubQuestion, type HubWords } from './hub-words.ts';
+import { linksOf } from '../../../core/net/link-header.ts';
 
 interface Answer {
   readonly statusCode: number;
@@ -205,10 +206,9 @@ export class HubAnswers {
 
   /** Links to further pages lead through the door; links to chunks of files are removed. */
   #linksThroughDoor(link: string, door: string): string {
-    const links = [...link.matchAll(/<([^>]*)>([^<]*?)(?:,\s*(?=<)|$)/g)];
-    return links
-      .filter(([, , params = '']) => !/rel="?xet-/.test(params))
-      .map(([, url = '', params = '']) => `<${this.#hub.throughDoor(url, door)}>${params}`)
+    return linksOf(link)
+      .filter(({ parameters }) => !/rel="?xet-/.test(parameters))
+      .map(({ target, parameters }) => `<${this.#hub.throughDoor(target, door)}>${parameters}`)
       .join(', ');
   }
 }

@@ -107,9 +107,14 @@ function ageOf(text: string): string {
 /** Directives about stale answers, which are judged here; the library would take them for orders to ask each time. */
 const aboutStale: ReadonlySet<string> = new Set(['must-revalidate', 'proxy-revalidate']);
 
+/** What is longer says no more than that nothing may be kept. */
+const maxDirectivesLength = 4096;
+
 /** Names are lower-case; a quoted value cannot hide a directive. Of several equal directives the first counts. */
 function directives(text: string | undefined): ReadonlyMap<string, string | undefined> {
   const found = new Map<string, string | undefined>();
+  // Of quotes that nobody closes each would be read to the end.
+  if (text !== undefined && text.length > maxDirectivesLength) return found.set('no-store', undefined);
   for (const [, name = '', value] of (text ?? '').matchAll(/([^\s,=]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^,]*))?/g)) {
     const key = name.toLowerCase();
     if (!found.has(key)) found.set(key, value?.trim());

@@ -1,6 +1,7 @@
 /** Where a request to the mirror goes: the registry named by header, by containerd's `ns`, or by the configuration. */
 import { DragonflyError } from '../../../core/errors.ts';
 import type { ProxySettings } from '../proxy-config.ts';
+import { withoutTrailing } from '../../../core/text/linear-text.ts';
 
 /** Image references name Docker Hub by a host at which there is a web page, not the registry. */
 const dockerHubNames = new Set([
@@ -37,7 +38,7 @@ export function mirrorTarget(requestTarget: string, registry: string | undefined
   const named = mirror.dynamic === false ? undefined : (registry ?? via?.registry ?? decoded(namespace));
   const base = registryBase(named ?? mirror.url);
   if (named !== undefined) requireAllowed(base, mirror);
-  const prefix = base.pathname.replace(/\/+$/, '');
+  const prefix = withoutTrailing(base.pathname, '/');
   const kept = pairs.filter((pair) => !pair.startsWith('ns='));
   const query =
     kept.length === pairs.length ? requestTarget.slice(written.length) : kept.length === 0 ? '' : `?${kept.join('&')}`;

@@ -21,6 +21,7 @@ import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
 import { requestFraming } from '../wire/request-framing.ts';
 import { isDigest } from './registry-path.ts';
+import { namedInRegistry, uploadedBelow } from '../../../core/oci/registry-path.ts';
 
 export interface PushesOptions {
   readonly content: PushedContent;
@@ -67,12 +68,11 @@ export class Pushes {
   watch(call: ClientCall): ((answer: IncomingMessage) => void) | undefined {
     const { request, url } = call;
     const { method } = request;
-    const manifest = /^(.*\/v2\/.+\/manifests\/)([^/]+)$/.exec(url.pathname);
-    if (manifest && method === 'PUT')
-      return this.#watchManifest(call, { base: manifest[1] ?? '', reference: manifest[2] ?? '' });
-    const place = /^(.*\/v2\/.+\/blobs\/)uploads\/([^/]*)$/.exec(url.pathname);
-    if (place && method === 'DELETE') this.#forget(keyOf(url));
-    if (!place || (method !== 'PATCH' && method !== 'PUT' && method !== 'POST')) return undefined;
+    const named = namedInRegistry(url.pathname);
+    if (named?.kind === 'manifests' && method === 'PUT') return this.#watchManifest(call, named);
+    const below = uploadedBelow(url.pathname);
+    if (below !== undefined && method === 'DELETE') this.#forget(keyOf(url));
+    if (below === undefined || (method !== 'PATCH' && method !== 'PUT' && method !== 'POST')) return undefined;
     const digest = url.searchParams.get('digest') ?? undefined;
     if (method === 'POST' && digest === undefined) return undefined;
     if (digest !== undefined && !(isDigest(digest) && digest.startsWith('sha256:'))) return undefined;
@@ -90,7 +90,7 @@ export class Pushes {
       const isGood = statusCode === (digest === undefined ? 202 : 201);
       if (!isGood || !body.complete || upload.file.destroyed) return this.#drop(upload);
       if (digest !== undefined)
-        return void this.#keep(upload, { call, blob: new URL(`${place[1]}${digest}`, url), digest });
+        return void this.#keep(upload, { call, blob: new URL(`${below}${digest}`, url), digest });
       upload.open = false;
       this.#uploads.set(nextKey(headers.location, url) ?? key, upload);
     };

@@ -1,4 +1,5 @@
 /** Parses what a request to a registry is about from its path. */
+import { namedInRegistry } from '../../../core/oci/registry-path.ts';
 
 export interface RegistryPath {
   readonly kind: 'manifest' | 'blob';
@@ -10,11 +11,12 @@ export interface RegistryPath {
 
 /** `/v2/<name>/manifests/<reference>` and `/v2/<name>/blobs/<digest>`, behind any prefix; undefined for anything else. */
 export function registryPath(pathname: string): RegistryPath | undefined {
-  const match = /\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(pathname);
-  if (!match?.[1] || !match[3]) return undefined;
-  const reference = match[3].replace(/%3a/gi, ':');
-  if (match[2] === 'blobs' && !reference.includes(':')) return undefined;
-  return { kind: match[2] === 'blobs' ? 'blob' : 'manifest', repository: match[1], reference };
+  const named = namedInRegistry(pathname);
+  if (!named) return undefined;
+  const { kind, repository } = named;
+  const reference = named.reference.replace(/%3a/gi, ':');
+  if (kind === 'blobs' && !reference.includes(':')) return undefined;
+  return { kind: kind === 'blobs' ? 'blob' : 'manifest', repository, reference };
 }
 
 /** `sha256:…` or `sha512:…` in full; a tag never looks like this. */

@@ -1,6 +1,7 @@
 /** The header of an HTTP/1.x answer: how it is parsed, and which fields may be passed on. Pure. */
 import { DragonflyError } from '../../../core/errors.ts';
 import { redact } from '../../../core/redact.ts';
+import { withoutBlanks } from '../../../core/text/linear-text.ts';
 
 export interface ResponseHead {
   readonly statusCode: number;
@@ -23,10 +24,11 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   const header: Record<string, string> = {};
   for (const line of lines.slice(1)) {
     if (line === '') break;
-    const field = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (!field?.[1]) throw protocolError('a header line is malformed');
-    const name = field[1].toLowerCase();
-    const value = field[2] ?? '';
+    const colon = line.indexOf(':');
+    if (colon < 1 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(line.slice(0, colon)) || /[\r\n]/.test(line))
+      throw protocolError('a header line is malformed');
+    const name = line.slice(0, colon).toLowerCase();
+    const value = withoutBlanks(line.slice(colon + 1));
     const before = Object.hasOwn(header, name) ? header[name] : undefined;
     if (name === 'content-length' && before !== undefined && before !== value) {
       throw protocolError('it gives two different content lengths');

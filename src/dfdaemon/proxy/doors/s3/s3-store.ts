@@ -13,6 +13,7 @@ import type { Trust } from '../../../source/trust-store.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
 import type { Upstream } from '../../wire/upstream.ts';
 import type { S3BucketConfig } from './s3-config.ts';
+import { withoutTrailing } from '../../../../core/text/linear-text.ts';
 
 export interface S3StoreParts {
   readonly upstream: Upstream;
@@ -143,7 +144,7 @@ export class S3Store {
 
   get #place(): string[] {
     const { scheme, endpoint, region } = this.config;
-    return [scheme, endpoint?.replace(/\/+$/, '') ?? region, this.name];
+    return [scheme, endpoint === undefined ? region : withoutTrailing(endpoint, '/'), this.name];
   }
 
   #digestOf(parts: readonly unknown[]): string {

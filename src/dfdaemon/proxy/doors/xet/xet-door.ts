@@ -21,6 +21,7 @@ import type { HubQuestion, HubWords } from '../hub-words.ts';
 import { isComplete, partOf, readdressed, reconstructionSchema } from './reconstruction.ts';
 import { FileGrant, keyOf, XetGrants, type XetRight } from './xet-grants.ts';
 import { XorbRanges, type XorbRangesOptions } from './xorb-ranges.ts';
+import { withoutTrailing } from '../../../../core/text/linear-text.ts';
 
 export interface XetDoorOptions extends XorbRangesOptions {
   readonly hub: HubAddress;
@@ -125,7 +126,7 @@ export class XetDoor {
     const told = tokenOf(message, parsed(await bodyOf(message)));
     if (!told) throw new DragonflyError('PROTOCOL', 'the hub’s token for chunks is not what the specification says');
     const ttlMs = told.exp * 1000 - Date.now();
-    const store = { url: told.casUrl.replace(/\/+$/, ''), token: told.accessToken };
+    const store = { url: withoutTrailing(told.casUrl, '/'), token: told.accessToken };
     this.#known.set(`${caller}\n${repository}`, true);
     words.tell(asked, question, { repository });
     this.#sendToken(call, this.#grants.issue({ caller, repository, store }, ttlMs), ttlMs);

@@ -19,6 +19,7 @@ import type { S3Call } from '../s3-call.ts';
 import type { S3Object } from '../s3-objects.ts';
 import type { S3Store } from '../s3-store.ts';
 import { WrittenBody } from './written-body.ts';
+import { between } from '../../../../../core/text/linear-text.ts';
 
 export interface KeptWritesOptions {
   readonly content: PushedContent;
@@ -263,16 +264,16 @@ export function partLengthOf(parts: readonly number[]): number {
 
 /** The parts listed in the body of a request that completes an upload; none when the body cannot be parsed. */
 export function listedParts(xml: string): ListedPart[] {
-  return [...xml.matchAll(/<Part>(.*?)<\/Part>/gs)].flatMap(([, part = '']) => {
+  return [...between(xml, ['<Part>', '</Part>'])].flatMap((part) => {
     const number = Number(/<PartNumber>\s*(\d{1,5})\s*<\/PartNumber>/.exec(part)?.[1] ?? 0);
-    const tag = plainTag(unescaped(/<ETag>\s*([^<]*?)\s*<\/ETag>/.exec(part)?.[1]));
+    const tag = answeredTag(part);
     return number > 0 && tag !== undefined ? [{ number, tag }] : [];
   });
 }
 
 /** The entity tag in an answer of the store. */
 export function answeredTag(xml: string): string | undefined {
-  return plainTag(unescaped(/<ETag>\s*([^<]*?)\s*<\/ETag>/.exec(xml)?.[1]));
+  return plainTag(unescaped(/<ETag>([^<]*)<\/ETag>/.exec(xml)?.[1]?.trim()));
 }
 
 function unescaped(text: string | undefined): string | undefined {
