@@ -44,6 +44,10 @@ export const maxSigninFailures = 5;
 export const firstLockMs = 5_000;
 export const longestLockMs = 60_000;
 
+/** Account and network pairs that are remembered for their failures: whoever has none signs in, whatever others have tried. */
+export const maxFailedNetworks = 100_000;
+export const failedNetworkMs = 60 * 60_000;
+
 /** Sign-in attempts per minute and client address. */
 export const signinsPerMinute = 30;
 
@@ -58,7 +62,9 @@ export const oauthTimeoutMs = 15_000;
 
 /** Event streams of one replica, and how often a silent one sends a heartbeat. */
 export const maxEventStreams = 500;
+export const maxEventStreamsOfUser = 50;
 export const eventHeartbeatMs = 15_000;
+export const eventStallMs = 60_000;
 
 /** Jobs that one replica runs at once; others wait for it or another replica. */
 export const maxRunningJobs = 16;
@@ -93,6 +99,12 @@ export const concurrentTasks = 8;
 /** How long jobs and audit records are kept; the config row `gc` overrides it. */
 export const jobRetentionMs = 6 * 60 * 60_000;
 export const auditRetentionMs = 7 * 24 * 60 * 60_000;
+
+/** Audit records within this time of what callers without an account were refused: of one address, and of all on one replica. */
+export const auditedStrangerMs = 60_000;
+export const maxAuditedOfStranger = 60;
+export const maxAuditedOfStrangers = 600;
+export const maxAuditedStrangers = 10_000;
 
 /** Units of a job shown in one answer; counts cover all of them. */
 export const maxShownTasks = 5_000;

@@ -189,6 +189,29 @@ describe('certificates', () => {
     assert.ok(listed.find((row) => row.serial === serial)?.revoked_at);
   });
 
+  test('with a certificate goes what was renewed by it, and nothing that was there before or is another’s', async () => {
+    const names = 'IP:127.0.0.1,DNS:node-5';
+    const { leaf: old } = await issueTo(names);
+    const { leaf: other } = await issueTo('IP:127.0.0.1,DNS:node-6');
+    const { leaf: stolen, keyPem } = await issueTo(names);
+    const renew = async (by: X509Certificate, key: string, wanted: string) => {
+      const { csr, keyPem: next } = await request(wanted);
+      const signature = createSign('sha256').update(csr).sign(key);
+      const [renewed] = await issue(csr, { [certificateHeader]: by.raw, [signatureHeader]: signature });
+      assert.ok(renewed);
+      return { renewed, key: next };
+    };
+    const first = await renew(stolen, keyPem, names);
+    const second = await renew(first.renewed, first.key, 'IP:127.0.0.1');
+    await root.ok('POST', `/api/v1/certificates/${stolen.serialNumber.toLowerCase()}/revoke`);
+    using watch = new TestClient(ManagerWatchDefinition, manager.grpcPort);
+    const { serials } = await watch.call('listRevokedCertificates', {});
+    for (const { serialNumber } of [stolen, first.renewed, second.renewed])
+      assert.ok(serials.includes(serialNumber.toLowerCase()));
+    for (const { serialNumber } of [old, other]) assert.ok(!serials.includes(serialNumber.toLowerCase()));
+    await assert.rejects(renew(second.renewed, second.key, 'IP:127.0.0.1'), { code: 16 });
+  });
+
   test('replicas share one authority, and its key is in the database only encrypted', async () => {
     const database = databaseConfig({ sqlite: { path: join(directory, 'manager.db') } });
     await using other = await startManager(database, { security: { autoIssueCert: true } });

@@ -1,11 +1,12 @@
 /** Accounts: who may sign in. Authorizer decides what they may do. */
 import type { Selectable } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { DragonflyError } from '../../core/errors.ts';
 import type { ChangeFeed } from '../db/change-feed.ts';
 import type { Database } from '../db/database.ts';
 import { uniqueOr, type Db } from '../db/engine.ts';
 import type { UserTable } from '../db/schema.ts';
-import { firstLockMs, longestLockMs, maxSigninFailures } from '../limits.ts';
+import { failedNetworkMs, firstLockMs, longestLockMs, maxFailedNetworks, maxSigninFailures } from '../limits.ts';
 import { grantRole } from './authorizer.ts';
 import { generatePassword, hashPassword, passwordMatches } from './passwords.ts';
 import { rootRole } from './objects.ts';
@@ -31,27 +32,39 @@ export const disabled = 'disable';
 export class Users {
   readonly #database: Database;
   readonly #changes: ChangeFeed;
+  /** Failures by account and network. */
+  readonly #failed = new LRUCache<string, number>({ max: maxFailedNetworks, ttl: failedNetworkMs });
 
   constructor(database: Database, changes: ChangeFeed) {
     this.#database = database;
     this.#changes = changes;
   }
 
-  /** Throws UNAUTHENTICATED without a reason, and RESOURCE_EXHAUSTED while the account is locked after failures. */
-  async signIn(name: string, password: string): Promise<User> {
+  /**
+   * Throws UNAUTHENTICATED without a reason, and RESOURCE_EXHAUSTED while the account is locked after failures. That holds for networks
+   * that have failed as often: else whoever knows a name could keep its owner out. @param address of the caller
+   */
+  async signIn(name: string, password: string, address: string): Promise<User> {
     const user = await this.#byName(name);
     const now = Date.now();
-    if (user && user.locked_until > now) {
+    const from = `${user?.id ?? ''} ${networkOf(address)}`;
+    const failures = this.#failed.get(from) ?? 0;
+    if (user && user.locked_until > now && failures >= maxSigninFailures) {
       throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many failed attempts', {
         hint: `Try again in ${Math.ceil((user.locked_until - now) / 1000)} seconds.`,
       });
     }
     const matches = await passwordMatches(password, user?.encrypted_password);
     if (user && matches && user.state === enabled) {
-      if (user.failed_signins > 0) await this.#set(user.id, { failed_signins: 0, locked_until: 0 });
+      this.#failed.delete(from);
+      if (user.failed_signins > 0 && user.locked_until <= now)
+        await this.#set(user.id, { failed_signins: 0, locked_until: 0 });
       return user;
     }
-    if (user && !matches) await this.#countFailure(user.id);
+    if (user && !matches) {
+      this.#failed.set(from, failures + 1);
+      await this.#countFailure(user.id);
+    }
     throw new DragonflyError('UNAUTHENTICATED', 'name or password is wrong');
   }
 
@@ -123,9 +136,12 @@ export class Users {
   }
 
   /** Ends every session of the user. Throws UNAUTHENTICATED when the old password is wrong. */
-  async changePassword(id: number, oldPassword: string, newPassword: string): Promise<void> {
+  async changePassword(
+    id: number,
+    { oldPassword, newPassword, address }: { oldPassword: string; newPassword: string; address: string },
+  ): Promise<void> {
     const known = await this.#database.db.selectFrom('user').selectAll().where('id', '=', id).executeTakeFirst();
-    const user = await this.signIn(known?.name ?? '', oldPassword);
+    const user = await this.signIn(known?.name ?? '', oldPassword, address);
     const encrypted = await hashPassword(newPassword);
     await this.#changes.write('session', id, async (db) => {
       await db
@@ -198,4 +214,14 @@ export class Users {
   async #set(id: number, values: { failed_signins: number; locked_until: number }): Promise<void> {
     await this.#database.db.updateTable('user').set(values).where('id', '=', id).execute();
   }
+}
+
+/** Of IPv6 the part that a network is given: its machines choose the rest. */
+function networkOf(address: string): string {
+  if (!address.includes(':') || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::');
+  const words = head.split(':');
+  const rest = tail === undefined ? [] : tail.split(':');
+  while (tail !== undefined && words.length + rest.length < 8) words.push('0');
+  return [...words, ...rest].slice(0, 4).join(':');
 }

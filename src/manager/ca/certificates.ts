@@ -5,6 +5,7 @@ import type { Database } from '../db/database.ts';
 import type { CertificateTable } from '../db/schema.ts';
 import type { Page, PageOf } from '../db/table-store.ts';
 import type { IssuedCertificate } from './authority.ts';
+import { parseJson } from '../clusters/types.ts';
 import { namesOf, type CertificateNames } from './certificate-request.ts';
 
 export class Certificates {
@@ -63,16 +64,20 @@ export class Certificates {
     return { rows, total: Number(total) };
   }
 
-  /** Watching members are notified at once. Throws NOT_FOUND. */
+  /**
+   * With it goes what may have been renewed by it: whoever has stolen a certificate has renewed it first, with a key of his own. Watching members
+   * are notified at once. Throws NOT_FOUND.
+   */
   async revoke(serial: string): Promise<void> {
     await this.#changes.write('certificate', 0, async (db) => {
-      const { numUpdatedRows } = await db
-        .updateTable('certificate')
-        .set({ revoked_at: Date.now() })
-        .where('serial', '=', serial)
-        .where('revoked_at', '=', 0)
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw new DragonflyError('NOT_FOUND', `there is no valid certificate ${serial}`);
+      const all = db.selectFrom('certificate').selectAll().where('revoked_at', '=', 0);
+      const row = await all.where('serial', '=', serial).executeTakeFirst();
+      if (!row) throw new DragonflyError('NOT_FOUND', `there is no valid certificate ${serial}`);
+      const later = await all.where('kind', '=', 'renewed').where('created_at', '>=', row.created_at).execute();
+      const held = new Set(parseJson<string[]>(row.names, []));
+      const renewed = later.filter(({ names }) => parseJson<string[]>(names, []).every((name) => held.has(name)));
+      for (const each of new Set([serial, ...renewed.map((other) => other.serial)]))
+        await db.updateTable('certificate').set({ revoked_at: Date.now() }).where('serial', '=', each).execute();
     });
   }
 

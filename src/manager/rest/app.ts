@@ -213,6 +213,7 @@ function addHooks(app: RestApp, { access, audit, config, metrics }: RestParts): 
       operation: request.method,
       path: request.url.split('?', 1)[0] ?? '',
       statusCode: reply.statusCode,
+      address: request.ip,
     });
   });
 }

@@ -5,7 +5,14 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { AccessObject } from '../access/objects.ts';
-import { eventFlushMs, eventHeartbeatMs, maxIdsPerEvent, maxNodesPerEvent, maxTasksPerEvent } from '../limits.ts';
+import {
+  eventFlushMs,
+  eventHeartbeatMs,
+  eventStallMs,
+  maxIdsPerEvent,
+  maxNodesPerEvent,
+  maxTasksPerEvent,
+} from '../limits.ts';
 import type { LiveTask, TasksEvent, TrafficEvent, TrafficHistoryEvent } from '../live/live-task.ts';
 import { nodeKey, type Node, type NodesEvent } from '../nodes/node.ts';
 
@@ -25,9 +32,16 @@ interface GatheredTask {
   readonly task: LiveTask | undefined;
 }
 
+/** Asked again before anything is sent: a credential expires, a role is taken away. */
+export interface EventRights {
+  /** The credential that the stream was opened with still counts. */
+  readonly isValid: () => Promise<boolean>;
+  readonly mayRead: (object: AccessObject) => Promise<boolean>;
+}
+
 export class EventStream {
   readonly #response: ServerResponse;
-  readonly #mayRead: (object: AccessObject) => Promise<boolean>;
+  readonly #rights: EventRights;
   readonly #timers: NodeJS.Timeout[];
   /** Collection → ids; undefined when there were too many. */
   readonly #changes = new Map<AccessObject, Set<number> | undefined>();
@@ -36,14 +50,11 @@ export class EventStream {
   readonly #nodes = new Map<string, { readonly key: NodesEvent['removed'][number]; readonly node: Node | undefined }>();
   #traffic: TrafficEvent | undefined;
   #flushing = false;
+  #lastReadMs = performance.now();
 
-  constructor(
-    response: ServerResponse,
-    mayRead: (object: AccessObject) => Promise<boolean>,
-    history?: TrafficHistoryEvent,
-  ) {
+  constructor(response: ServerResponse, rights: EventRights, history?: TrafficHistoryEvent) {
     this.#response = response;
-    this.#mayRead = mayRead;
+    this.#rights = rights;
     response.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-cache, no-transform',
@@ -86,24 +97,28 @@ export class EventStream {
     this.#traffic = { ...traffic, grown };
   }
 
+  /** A reader that does not read is cut off. */
   end(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#response.end();
+    if (this.#response.writableNeedDrain) this.#response.destroy();
+    else this.#response.end();
   }
 
   async #flush(): Promise<void> {
     if (this.#flushing) return;
     this.#flushing = true;
     try {
+      const { isValid, mayRead } = this.#rights;
+      if (!(await isValid()) || this.#isStalled()) return this.end();
       await this.#flushChanges();
-      if (this.#tasks.size > 0 && (await this.#mayRead('tasks'))) this.#flushTasks();
+      if (this.#tasks.size > 0 && (await mayRead('tasks'))) this.#flushTasks();
       else this.#tasks.clear();
-      if (this.#nodes.size > 0 && (await this.#mayRead('nodes'))) this.#flushNodes();
+      if (this.#nodes.size > 0 && (await mayRead('nodes'))) this.#flushNodes();
       else this.#nodes.clear();
-      if (this.#traffic && !this.#isBehind()) {
-        this.#send('traffic', this.#traffic);
-        this.#traffic = undefined;
-      }
+      if (this.#traffic && (await mayRead('traffic')) && !this.#isBehind()) this.#send('traffic', this.#traffic);
+      if (!this.#isBehind()) this.#traffic = undefined;
+    } catch {
+      // A database that is away says nothing about rights: the next time.
     } finally {
       this.#flushing = false;
     }
@@ -111,7 +126,7 @@ export class EventStream {
 
   async #flushChanges(): Promise<void> {
     for (const topic of this.#changes.keys()) {
-      const allowed = await this.#mayRead(topic);
+      const allowed = await this.#rights.mayRead(topic);
       if (this.#isBehind()) return;
       const ids = this.#changes.get(topic);
       this.#changes.delete(topic);
@@ -142,6 +157,12 @@ export class EventStream {
       else event.removed.push(key);
     }
     this.#send('nodes', event);
+  }
+
+  /** What is collected for one who never reads would grow with everything that ever changes. */
+  #isStalled(): boolean {
+    if (!this.#isBehind()) this.#lastReadMs = performance.now();
+    return performance.now() - this.#lastReadMs > eventStallMs;
   }
 
   #isBehind(): boolean {

@@ -46,6 +46,7 @@ export function releaseRpc({
           operation: 'PUBLISH',
           path: `/releases/${name}/${version}`,
           statusCode,
+          address: context.peerHost,
         });
       try {
         requireSigned(wanted);

@@ -61,6 +61,7 @@ export const managerSchemas: Readonly<Record<string, rule.MessageSchema>> = {
     schedulerClusterId: rule.clusterId,
     port: rule.port,
     features: rule.each(rule.text(64), 64),
+    config: rule.bytes(64 * 1024),
   }),
   'manager.v2.ListSchedulersRequest': rule.schema<manager.ListSchedulersRequest>({ ...caller, ...place, ...build }),
   'manager.v2.ListApplicationsRequest': rule.schema<manager.ListApplicationsRequest>(caller),

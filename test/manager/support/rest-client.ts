@@ -10,23 +10,23 @@ export interface Answer {
 
 export class RestClient {
   readonly #base: string;
-  readonly #headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(port: number, headers: Record<string, string> = {}, host = '127.0.0.1') {
     this.#base = `http://${host}:${port}`;
-    this.#headers = headers;
+    this.headers = headers;
   }
 
   withHeaders(headers: Record<string, string>): RestClient {
     const { port, hostname } = new URL(this.#base);
-    return new RestClient(Number(port), { ...this.#headers, ...headers }, hostname);
+    return new RestClient(Number(port), { ...this.headers, ...headers }, hostname);
   }
 
   async request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const response = await fetch(this.#base + path, {
       method,
       redirect: 'manual',
-      headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: { ...this.headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(120_000),
     });

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { DragonflyError } from '../../../core/errors.ts';
 import type { AccessObject } from '../../access/objects.ts';
 import type { ChangeTopic } from '../../db/change-feed.ts';
-import { maxEventStreams } from '../../limits.ts';
+import { maxEventStreams, maxEventStreamsOfUser } from '../../limits.ts';
 import { credential, tokenOf } from '../access-hook.ts';
-import { EventStream } from '../event-stream.ts';
+import { EventStream, type EventRights } from '../event-stream.ts';
 import type { RestParts } from '../parts.ts';
 import { callerOf, type RestApp, type RouteAccess } from '../request.ts';
 
@@ -29,7 +29,7 @@ const objectOfTopic: Partial<Record<ChangeTopic, AccessObject>> = {
 };
 
 export function eventRoutes(app: RestApp, { access, changes, live, nodes, concerns }: RestParts): void {
-  let streams = 0;
+  const places = new Places();
   app.get(
     '/events',
     {
@@ -44,14 +44,18 @@ export function eventRoutes(app: RestApp, { access, changes, live, nodes, concer
         },
       },
     },
-    (request, reply) => {
-      requireRoom(streams);
+    async (request, reply) => {
       const { userId } = callerOf(request);
       const { token = '' } = credential(request);
-      streams += 1;
+      const seesTraffic = await access.authorizer.allows(userId, 'traffic', 'read');
+      const leave = places.take(userId);
       reply.hijack();
-      const mayRead = (object: AccessObject): Promise<boolean> => access.authorizer.allows(userId, object, 'read');
-      const stream = new EventStream(reply.raw, mayRead, { steps: [...live.trafficSteps] });
+      const rights: EventRights = {
+        isValid: async () => (await access.sessions.verify(token)) !== undefined,
+        mayRead: (object) => access.authorizer.allows(userId, object, 'read'),
+      };
+      const history = seesTraffic ? { steps: [...live.trafficSteps] } : undefined;
+      const stream = new EventStream(reply.raw, rights, history);
       const unsubscribe = changes.subscribe(({ topic, entityId }) => {
         const object = objectOfTopic[topic];
         if (object !== undefined) stream.addChange(object, entityId);
@@ -71,7 +75,7 @@ export function eventRoutes(app: RestApp, { access, changes, live, nodes, concer
       // Concerns change without a write, since each replica derives them itself.
       const stopConcerns = concerns.subscribe(() => stream.addChange('concerns', 0));
       reply.raw.once('close', () => {
-        streams -= 1;
+        leave();
         unsubscribe();
         stopWatching();
         stopNodes();
@@ -88,7 +92,7 @@ export function jobEventRoute(
   { access, changes }: Pick<RestParts, 'access' | 'changes'>,
   rule: Extract<RouteAccess, { kind: 'token' }>,
 ): void {
-  let streams = 0;
+  const places = new Places();
   app.get(
     '/events',
     {
@@ -100,19 +104,25 @@ export function jobEventRoute(
       },
     },
     (request, reply) => {
-      requireRoom(streams);
       const { userId } = callerOf(request);
       const token = tokenOf(request);
-      streams += 1;
+      const leave = places.take(userId);
       reply.hijack();
-      const stream = new EventStream(reply.raw, (object) => access.authorizer.allows(userId, object, 'read'));
+      const stream = new EventStream(reply.raw, {
+        isValid: () =>
+          access.tokens.verify(token, rule.scope).then(
+            () => true,
+            (error: unknown) => !(error instanceof DragonflyError),
+          ),
+        mayRead: (object) => access.authorizer.allows(userId, object, 'read'),
+      });
       const unsubscribe = changes.subscribe(({ topic, entityId }) => {
         if (topic === 'job') stream.addChange(rule.object, entityId);
         // A stream lasts no longer than the token it was opened with.
         if (topic === 'token' || topic === 'user') access.tokens.verify(token, rule.scope).catch(() => stream.end());
       });
       reply.raw.once('close', () => {
-        streams -= 1;
+        leave();
         unsubscribe();
         stream.end();
       });
@@ -120,7 +130,23 @@ export function jobEventRoute(
   );
 }
 
-/** Throws RESOURCE_EXHAUSTED. */
-function requireRoom(streams: number): void {
-  if (streams >= maxEventStreams) throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many event streams are open');
+/** Streams that are open, and whose they are: one user does not take the places of all. */
+class Places {
+  readonly #open = new Map<number, number>();
+  #all = 0;
+
+  /** @returns what gives the place back. Throws RESOURCE_EXHAUSTED. */
+  take(userId: number): () => void {
+    const own = this.#open.get(userId) ?? 0;
+    if (this.#all >= maxEventStreams || own >= maxEventStreamsOfUser)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many event streams are open');
+    this.#all += 1;
+    this.#open.set(userId, own + 1);
+    return () => {
+      this.#all -= 1;
+      const left = (this.#open.get(userId) ?? 1) - 1;
+      if (left > 0) this.#open.set(userId, left);
+      else this.#open.delete(userId);
+    };
+  }
 }

@@ -74,7 +74,7 @@ function signingRoutes(app: RestApp, { access, config }: RestParts): void {
     },
     async (request, reply) => {
       refuseForeignOrigin(request, origins);
-      const user = await users.signIn(request.body.name, request.body.password);
+      const user = await users.signIn(request.body.name, request.body.password, request.ip);
       const session = await sessions.issue(user.id);
       setSession(request, reply, session, config.auth.secureCookie);
       return json(session);
@@ -230,7 +230,8 @@ function accountRoutes(app: RestApp, parts: RestParts): void {
     async (request, reply) => {
       if (callerOf(request).userId !== request.params.id)
         throw new DragonflyError('PERMISSION_DENIED', 'permission deny');
-      await users.changePassword(request.params.id, request.body.old_password, request.body.new_password);
+      const { old_password: oldPassword, new_password: newPassword } = request.body;
+      await users.changePassword(request.params.id, { oldPassword, newPassword, address: request.ip });
       return sendNothing(reply);
     },
   );
