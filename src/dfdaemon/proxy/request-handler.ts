@@ -31,6 +31,7 @@ import type { ProxyRules, WhiteList } from './rules.ts';
 import { Slots } from './slots.ts';
 import type { Upstream } from './wire/upstream.ts';
 import type { Trust } from '../source/trust-store.ts';
+import { mayBeWebPage } from './web-page.ts';
 
 /** The host inside an intercepted tunnel. Its client was checked when the tunnel was opened. */
 export interface TunnelTarget {
@@ -240,7 +241,8 @@ export class RequestHandler {
   }
 
   #isLocal(request: IncomingMessage, tunnel: TunnelTarget | undefined): boolean {
-    return !(tunnel?.foreign ?? this.#options.foreignClients) && isLocalClient(request);
+    if (tunnel?.foreign ?? this.#options.foreignClients) return false;
+    return isLocalClient(request) && (kindOf(request, tunnel) !== 'mirror' || !mayBeWebPage(request));
   }
 
   #isConfiguredMirror(url: URL): boolean {

@@ -117,6 +117,8 @@ export interface TaskHead {
   readonly contentLengthBytes: number;
   /** The whole content is on this node's disk. */
   readonly complete: boolean;
+  /** Its origin gives it to some callers only. */
+  readonly restricted: boolean;
 }
 
 /** Bytes on disk that are ready to be sent: read them from the file by position. */

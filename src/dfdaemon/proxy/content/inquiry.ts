@@ -1,15 +1,20 @@
-/** How an origin is asked about an object on behalf of a caller. Pure. */
+/** How an origin is asked about an object on behalf of a caller. */
+import { createHash, randomBytes } from 'node:crypto';
 import type { ClientCall } from '../client-call.ts';
+import { callerKey } from '../proof/caller.ts';
 import type { KnownObject } from '../proof/known-objects.ts';
 import { conditionsOf } from '../proof/own-conditions.ts';
 import { preconditionNames } from '../proof/preconditions.ts';
 import { signedHeaders } from '../proof/signed-headers.ts';
+import type { Representation } from '../proof/representation.ts';
 import type { SmallAnswer } from '../proof/small-answers.ts';
 
 /** What this node holds of the object. */
 export interface Held {
   readonly small: SmallAnswer | undefined;
   readonly known: readonly KnownObject[];
+  /** The content is for some only, and this caller has not been given any of it yet. */
+  readonly toProve?: boolean;
 }
 
 export interface Inquiry extends Held {
@@ -31,7 +36,7 @@ export function ownInquiry({ header }: ClientCall): Inquiry {
  */
 export function inquiryOf(
   call: ClientCall,
-  { small, known }: Held,
+  { small, known, toProve = false }: Held,
   { nameless, alone }: { nameless: boolean; alone: boolean },
 ): Inquiry | undefined {
   const { header, url } = call;
@@ -45,14 +50,28 @@ export function inquiryOf(
   // On a node without a swarm the client's own request is both question and fetch. With many nodes it would start as many copies.
   if (!held && !ranged && alone) return ownInquiry(call);
   const bare = Object.fromEntries(Object.entries(header).filter(([name]) => !conditioned.includes(name as never)));
-  const conditions = signed.has('if-none-match') ? {} : conditionsOf(small, known);
+  // "Not modified" may be told to anybody, and says nothing of who may have the bytes.
+  const conditions = signed.has('if-none-match') || (toProve && !small) ? {} : conditionsOf(small, known);
   // One byte suffices to learn what the object is, but a small object is not worth an extra request.
   const probes = !rangeIsSigned && !small;
+  const place = toProve && known[0] ? placeIn(known[0].representation, call) : 0;
   return {
-    header: { ...bare, ...conditions, ...(probes ? { range: 'bytes=0-0' } : {}) },
+    header: { ...bare, ...conditions, ...(probes ? { range: `bytes=${place}-${place}` } : {}) },
     faithful: conditioned.length === 0 && !probes,
     conditions,
     small,
     known,
   };
+}
+
+/** Nobody can tell it from outside, and those who ask the same at once ask for the same byte. */
+const salt = randomBytes(16);
+
+/** The beginning of content is often for everybody, as a preview. */
+function placeIn({ lengthBytes }: Representation, { url, header }: ClientCall): number {
+  const digest = createHash('sha256')
+    .update(salt)
+    .update(`${url.href}\n${callerKey(header)}`)
+    .digest();
+  return lengthBytes === 0 ? 0 : digest.readUIntBE(0, 6) % lengthBytes;
 }

@@ -21,7 +21,7 @@ import type { OriginAccess } from '../proof/origin-access.ts';
 import { flat, headerOfAnswer, refreshed } from '../proof/answer-header.ts';
 import { callerKey } from '../proof/caller.ts';
 import { Freshness, onlyIfCached } from '../proof/freshness.ts';
-import { KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
+import { isOtherPage, KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
 import { AnsweredRequest } from '../proof/opened-origin.ts';
 import { relayOwn } from '../proof/own-request.ts';
 import { sendOwn } from '../wire/direct.ts';
@@ -33,7 +33,7 @@ import { nothingToTell, objectToTell, sharedFirst, whatIsAsked, type SharedObjec
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { signedHeaders } from '../proof/signed-headers.ts';
 import { SmallAnswers } from '../proof/small-answers.ts';
-import { variantOf } from '../proof/variant.ts';
+import { isOfUrl, variantOf } from '../proof/variant.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import { sendSmall } from './send-small.ts';
 import { inquiryOf, ownInquiry, type Inquiry } from './inquiry.ts';
@@ -88,17 +88,20 @@ export class ObjectAnswers {
     const { outcome: first, task, waiting } = isNew ? await this.#byOwnRequest(call, request) : {};
     await using _kept = task ?? waiting; // the task stays open while the origin is asked about it
     const conclude = (outcome: Outcome & { readonly task?: OpenTask | undefined }): Promise<void> => {
-      waiting?.decide(isOfUrl(call, outcome.proof.object));
+      waiting?.decide(isOfUrl(call.header, outcome.proof.object?.header));
       return this.#conclude(call, request, outcome);
     };
     if (first) return await conclude({ ...first, task });
-    const held = { small, known: task ? this.#known.of(request) : known };
+    const held = {
+      small,
+      ...this.#known.held(request, (of) => this.#options.access.isGranted(this.#questionOf(call, request, of))),
+    };
     const inquiry = inquiryOf(call, held, { nameless, alone: !this.#options.hasSwarm() });
     if (!inquiry) return this.#own(call, request);
     const outcome = await this.#ask(call, request, inquiry);
     // An origin that does not answer a part may still answer the whole, and name it.
     const again = !outcome.proof.small && !outcome.proof.object && !inquiry.faithful && header['range'] === undefined;
-    await conclude(again ? await this.#ask(call, request, ownInquiry(call)) : outcome);
+    await conclude(again ? await this.#ask(call, request, { ...ownInquiry(call), known: held.known }) : outcome);
   }
 
   /** @param outcome includes the task that reads from the answer in hand, if one does. */
@@ -241,9 +244,10 @@ export class ObjectAnswers {
     if (statusCode === 304 && Object.keys(inquiry.conditions).length > 0)
       return this.#unchanged(call, request, inquiry, message);
     const unasked = statusCode === 206 && inquiry.header['range'] === undefined; // it is part of something that nobody asked for
-    const representation = answer.endsAtPage || unasked ? undefined : representationOf(statusCode, header);
+    const isElse = answer.endsAtPage || isOtherPage(header, inquiry.known);
+    const representation = isElse || unasked ? undefined : representationOf(statusCode, header);
     if (!representation) {
-      if (statusCode < 300 && !answer.endsAtPage) this.#noteNameless(call, request);
+      if (statusCode < 300 && !isElse) this.#noteNameless(call, request);
       return {};
     }
     const freshness = new Freshness({ url, requestHeader: call.header, statusCode: 200, header });
@@ -392,9 +396,4 @@ export class ObjectAnswers {
 /** The origin may answer each caller differently, so the key contains the caller. */
 function namelessKey(taskId: string, header: ClientCall['header']): string {
   return `${taskId}\n${callerKey(header)}`;
-}
-
-/** The object is all that the URL names, not one of several that the origin chooses between. */
-function isOfUrl({ header }: ClientCall, object: KnownObject | undefined): boolean {
-  return object !== undefined && variantOf(flat(object.header)['vary'], header) === '';
 }

@@ -54,7 +54,7 @@ export class Tunnels {
       else await this.#pass(request, socket, { host, port });
     } catch (error) {
       const failure = toDragonflyError(error);
-      logger.warn({ target: request.url, error: failure.message }, 'tunnel failed');
+      logger.warn({ target: shown(request.url ?? ''), error: failure.message }, 'tunnel failed');
       refuse(socket, { status: 502, error: failure, header: {} });
     }
   }
@@ -102,7 +102,7 @@ export class Tunnels {
       {
         client: request.socket.remoteAddress,
         method: 'CONNECT',
-        url: request.url,
+        url: shown(request.url ?? ''),
         way: 'tunnel',
         bytes: record.bytes,
         ms,
@@ -118,7 +118,12 @@ function authority(text: string): { host: string; port: number } {
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host !== undefined && port > 0 && port < 65_536) return { host: host.toLowerCase(), port };
-  throw new DragonflyError('INVALID_ARGUMENT', `"${text}" is no host:port to connect to`);
+  throw new DragonflyError('INVALID_ARGUMENT', `"${shown(text)}" is no host:port to connect to`);
+}
+
+/** Without the name and the password that somebody has put in front. */
+function shown(text: string): string {
+  return text.slice(text.lastIndexOf('@') + 1);
 }
 
 function refuse(

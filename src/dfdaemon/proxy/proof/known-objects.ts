@@ -2,9 +2,15 @@
 import { LRUCache } from 'lru-cache';
 import type { DownloadRequest, OpenTask, TaskHead } from '../../task/open-task.ts';
 import { proxyLimits } from '../limits.ts';
-import { headerOfTask, type AnswerHeader } from './answer-header.ts';
+import { flat, headerOfTask, type AnswerHeader } from './answer-header.ts';
 import type { Freshness } from './freshness.ts';
-import { representationOf, sameRepresentation, type Representation } from './representation.ts';
+import {
+  isPage,
+  representationOf,
+  sameRepresentation,
+  type FlatHeader,
+  type Representation,
+} from './representation.ts';
 
 export interface KnownObject {
   readonly representation: Representation;
@@ -35,6 +41,20 @@ export class KnownObjects {
     const stored = this.#stored(id);
     if (!stored || told.some((object) => sameRepresentation(object.representation, stored.representation))) return told;
     return [...told, stored];
+  }
+
+  /** What is known, and whether its origin gives it to some callers only, of whom this one was none so far. */
+  held(
+    request: DownloadRequest,
+    isGranted: (of: Representation) => boolean,
+  ): { readonly known: readonly KnownObject[]; readonly toProve: boolean } {
+    const known = this.of(request);
+    const isRestricted = known.some(({ representation }) =>
+      this.identities(request, representation, '').some(
+        (identity) => this.#tasks.headOf(this.#tasks.taskIdOf(identity))?.restricted === true,
+      ),
+    );
+    return { known, toProve: isRestricted && !known.some(({ representation }) => isGranted(representation)) };
   }
 
   note(request: DownloadRequest, object: KnownObject): void {
@@ -74,4 +94,9 @@ export function representationOfTask({
 }: Pick<OpenTask, 'responseHeader' | 'contentLengthBytes'>): Representation | undefined {
   if (contentLengthBytes === undefined) return undefined;
   return representationOf(200, { ...responseHeader, 'content-length': String(contentLengthBytes) });
+}
+
+/** A page to sign in at may come with the status, the length and the tag of what it stands for. */
+export function isOtherPage(header: FlatHeader, known: readonly KnownObject[]): boolean {
+  return known.length > 0 && isPage(header) && !known.some((object) => isPage(flat(object.header)));
 }

@@ -1,4 +1,5 @@
 /** Which of several contents of one URL a request selects, by the fields that the origin varies by. Pure. */
+import { flat, type AnswerHeader } from './answer-header.ts';
 import type { FlatHeader } from './representation.ts';
 
 /**
@@ -36,4 +37,9 @@ export function variantOf(vary: string | undefined, requestHeader: FlatHeader): 
     ];
   });
   return [...new Set(chosen)].sort().join('\n');
+}
+
+/** An answer is all that its URL names, not one of several that the origin chooses between. */
+export function isOfUrl(requestHeader: FlatHeader, answer: AnswerHeader | undefined): boolean {
+  return answer !== undefined && variantOf(flat(answer)['vary'], requestHeader) === '';
 }
