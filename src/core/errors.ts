@@ -4,6 +4,7 @@
  * A code says what went wrong; the catalogue maps it to the gRPC status, the HTTP status and the process exit code, so
  * that no shell decides that again. `docs/errors.md` explains every code; a test keeps both in sync.
  */
+import { printable } from './text/printable.ts';
 import { redact } from './redact.ts';
 
 interface CodeMapping {
@@ -75,9 +76,9 @@ export class DragonflyError extends Error {
   readonly details: ErrorDetails | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
-    super(redact(message), options.cause === undefined ? undefined : { cause: options.cause });
+    super(printable(redact(message)), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint === undefined ? undefined : redact(options.hint);
+    this.hint = options.hint === undefined ? undefined : printable(redact(options.hint));
     this.details = options.details;
   }
 

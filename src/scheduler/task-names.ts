@@ -1,5 +1,5 @@
 /** Which ids a host may register what under: an id is a name, and whoever registers could claim it for anything. */
-import { readBundle } from '../core/bundle/bundle.ts';
+import { listDigestOf } from '../core/bundle/bundle.ts';
 import { DragonflyError } from '../core/errors.ts';
 import { bundleNamedBy, isSameContent, misnomer, type NamedContent } from '../core/task-name.ts';
 import type { Download } from '../../gen/common/v2/common.ts';
@@ -29,7 +29,7 @@ export function namedBundle(taskId: string, download: Download, known: Download 
   const { bundle, contentForCalculatingTaskId: text } = download;
   if (!bundle || (known?.bundle && Buffer.compare(bundle, known.bundle) === 0)) return bundle && known?.bundle;
   const named = text === undefined ? undefined : bundleNamedBy(text);
-  if (named !== undefined && readBundle(bundle).listDigest === named) return known?.bundle ?? bundle;
+  if (named !== undefined && listDigestOf(bundle) === named) return known?.bundle ?? bundle;
   throw new DragonflyError(
     'PERMISSION_DENIED',
     `task ${taskId} is not taken: its list of files is not the one it is named by`,

@@ -44,13 +44,20 @@ export function makeBundle(files: readonly ListedFile[]): Bundle {
 
 /** A list as others send it. Throws INVALID_ARGUMENT. */
 export function readBundle(packed: Uint8Array): Bundle {
-  let text: string;
+  return bundleOf(unpacked(packed).toString('utf8'), packed);
+}
+
+/** The SHA-256 of the list, whatever is in it: for those who pass it on, and compare it with a name. Throws INVALID_ARGUMENT. */
+export function listDigestOf(packed: Uint8Array): string {
+  return createHash('sha256').update(unpacked(packed)).digest('hex');
+}
+
+function unpacked(packed: Uint8Array): Buffer {
   try {
-    text = inflateRawSync(packed, { maxOutputLength: maxBundleListBytes }).toString('utf8');
+    return inflateRawSync(packed, { maxOutputLength: maxBundleListBytes });
   } catch (error) {
     throw malformed('cannot be unpacked', error);
   }
-  return bundleOf(text, packed);
 }
 
 /** The text that a list is; what it costs a bundle to have the file. */

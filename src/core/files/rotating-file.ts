@@ -17,6 +17,8 @@ export interface LogRotation {
 }
 
 const noSpaceRetryMs = 1000;
+/** Whatever the umask is: who writes to a log says what a service has not. */
+const mode = 0o644;
 
 export class RotatingFile {
   readonly #path: string;
@@ -27,10 +29,10 @@ export class RotatingFile {
 
   /** Throws when the file cannot be opened for appending. */
   constructor(path: string, rotation: LogRotation) {
-    makeDirectory(dirname(path));
+    makeDirectory(dirname(path), 0o755);
     this.#path = path;
     this.#rotation = rotation;
-    this.#fd = openSync(path, 'a');
+    this.#fd = openSync(path, 'a', mode);
     this.#bytes = fstatSync(this.#fd).size;
     this.#removeOld();
   }
@@ -53,7 +55,7 @@ export class RotatingFile {
 
   #putAside(): void {
     renameSync(this.#path, this.#freeName());
-    const fd = openSync(this.#path, 'a');
+    const fd = openSync(this.#path, 'a', mode);
     closeSync(this.#fd);
     this.#fd = fd;
     this.#bytes = 0;

@@ -25,7 +25,7 @@ export function createLogger(service: string, options: LoggerOptions = {}): Logg
       level: options.level ?? 'info',
       base: { service },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
       redact: { paths: ['header.authorization', 'header.cookie', '*.password', '*.secret', '*.token'], censor: '***' },
       hooks: {
         logMethod(args, method) {
@@ -34,6 +34,13 @@ export function createLogger(service: string, options: LoggerOptions = {}): Logg
       },
     },
     options.file === undefined ? destination({ fd: 2, sync: true }) : openFile(options.file),
+  );
+}
+
+/** URLs and the like also come as fields. */
+function withoutSecrets(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? redact(value) : value]),
   );
 }
 

@@ -11,6 +11,7 @@ import {
   read,
   write,
   writev,
+  rmSync,
   type BigIntStats,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -208,7 +209,10 @@ function openContent(path: string, create: boolean): number {
   try {
     return openSync(path, create ? flags | constants.O_CREAT : flags, mode);
   } catch (error) {
-    if (!create || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!create || !['ENOENT', 'ELOOP', 'EISDIR'].includes(code)) throw error;
+    // A link or a directory in the place of the file is none of the store's, and would keep the content away for ever.
+    if (code !== 'ENOENT') rmSync(path, { recursive: true, force: true });
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return openSync(path, flags | constants.O_CREAT, mode);
   }

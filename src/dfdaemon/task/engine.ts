@@ -28,6 +28,7 @@ import { concernsOthers, hasAll, sameRequest } from './request-match.ts';
 import { ReceiptBuilder } from './receipt-builder.ts';
 import { PieceAnnouncer } from './exchange/piece-announcer.ts';
 import { Subscription } from './subscription.ts';
+import { forgetEmpty } from './failed-content.ts';
 
 export interface EngineOptions {
   readonly store: TaskStore;
@@ -117,8 +118,8 @@ export class TaskEngine implements Closable {
   headOf(taskId: string): TaskHead | undefined {
     const stored = this.#options.store.get(taskId);
     if (!stored?.layout) return undefined;
-    const { responseHeader, layout, complete } = stored;
-    return { responseHeader, contentLengthBytes: layout.contentLengthBytes, complete };
+    const { responseHeader, layout, complete, restricted } = stored;
+    return { responseHeader, contentLengthBytes: layout.contentLengthBytes, complete, restricted };
   }
 
   /**
@@ -337,8 +338,7 @@ export class TaskEngine implements Closable {
         trace.end({}, error);
         const failure = toDragonflyError(error);
         if (failure.code !== 'CANCELLED') this.#options.onFailure(failure, request);
-        // The origin's answer was private to its caller, so no trace of it is kept.
-        else if (request.opened && !stored.layout && !stored.inUse) store.remove(taskId, { quietly: true });
+        forgetEmpty(store, stored);
       },
     );
     if (readerRange) download.readerComes(readerRange);
@@ -365,6 +365,7 @@ export class TaskEngine implements Closable {
         const goesOn = this.#options.finishAbandoned || request.finishAbandoned === true || prefetch;
         const abandoned = running.readers.size === 0 && download.state !== 'succeeded' && !goesOn;
         if (abandoned) download.abandon();
+        if (!this.#running.has(download.stored.id)) forgetEmpty(this.#options.store, download.stored);
       },
       onPosition: (reader, piece) => {
         if (running.readers.has(reader)) running.readers.set(reader, piece);

@@ -1,5 +1,6 @@
 import { DragonflyError } from '../../core/errors.ts';
 import type { StoredTask } from '../storage/stored-task.ts';
+import type { TaskStore } from '../storage/task-store.ts';
 
 /**
  * What becomes of the content of a failed download: content that is not what was requested must never be served again,
@@ -21,4 +22,14 @@ export function starved(waitedMs: number): DragonflyError {
     `neither a scheduler nor another node has given anything for ${Math.round(waitedMs)} ms`,
     { hint: 'Check that schedulers and peers can be reached, or allow this node to go to the origin.' },
   );
+}
+
+/**
+ * A task of which nothing came leaves nothing behind. It would take the place of content: whoever asks for thousands of things that are not
+ * there could clear a store by it.
+ */
+export function forgetEmpty(store: TaskStore, stored: StoredTask): void {
+  if (stored.removed || stored.inUse || stored.persistent || stored.state === 'finished' || stored.pieces.count > 0)
+    return;
+  store.remove(stored.id, { quietly: true });
 }
