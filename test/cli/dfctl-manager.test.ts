@@ -170,6 +170,17 @@ describe('dfctl at a manager', () => {
     assert.match(await textOf('report', '--month', '2020-01'), /^2020-01: Nothing was downloaded in this time.$/m);
   });
 
+  it('writes no control characters of what hosts call themselves', async () => {
+    const odd = '\u001B]0;owned\u0007\u001B[2J\r\u202Eevil';
+    await scheduler.host({ hostname: odd });
+    await eventually(async () => assert.match((await run('node', 'ls')).stdout.toString(), /evil/));
+    for (const argv of [['node', 'ls'], ['top'], ['node', 'show', odd]]) {
+      const { stdout, stderr, error } = await run(...argv);
+      const shown = `${stdout.toString()}${stderr}${error?.message ?? ''}`;
+      assert.doesNotMatch(shown, /[\0-\x08\x0B-\x1F\x7F-\x9F\u202A-\u202E]/, argv.join(' '));
+    }
+  });
+
   it('a mistake is one sentence, with what to do', async () => {
     const failure = async (argv: string[], changed: Record<string, string>): Promise<string> => {
       const { error } = await runTool(runDfctl, argv, { env: { ...env, ...changed } });

@@ -10,8 +10,10 @@ import type { ListFlags } from './list.ts';
 import type { Flags } from './task.ts';
 import type * as TaskVerbs from './task.ts';
 import { usageError } from '../../core/usage-error.ts';
+import { printable } from '../../core/text/printable.ts';
 
-export const runDfctl: Command = async (argv, io) => {
+export const runDfctl: Command = async (argv, given) => {
+  const io: CommandIo = { ...given, stdout: readable(given.stdout), stderr: readable(given.stderr) };
   let work: (() => Promise<number>) | undefined;
   const parser = new Parser('dfctl')
     .description('Looks after the tasks of the dfdaemon of this node, and shows the nodes of the manager.')
@@ -52,7 +54,7 @@ export const runDfctl: Command = async (argv, io) => {
     .option('--overwrite', 'replace the output when it exists')
     .option('--transfer-from-dfdaemon', 'get the bytes over the socket and write the file here')
     .action((id: string, flags: ExportFlags) => {
-      work = async () => (await import('./local.ts')).exportTask(id, flags, io);
+      work = async () => (await import('./local.ts')).exportTask(id, flags, given);
     });
   onDaemon('receipts [id]', 'where the bytes of past downloads came from, newest first')
     .option('--limit <number>', 'at most so many', '20')
@@ -87,4 +89,11 @@ function helpOrError(error: unknown, empty: boolean, parser: Parser, io: Command
     return 2;
   }
   throw usageError(error, 'Run "dfctl --help" for the commands.');
+}
+
+/** What is written as text has names and messages of other machines in it. */
+function readable(output: CommandIo['stdout']): CommandIo['stdout'] {
+  const write = (chunk: string | Uint8Array): boolean =>
+    output.write(typeof chunk === 'string' ? printable(chunk) : chunk);
+  return Object.create(output, { write: { value: write } }) as CommandIo['stdout'];
 }

@@ -9,7 +9,8 @@ import { textTable } from './text-table.ts';
 const intervalMs = 2_000;
 const defaultRows = 24;
 const maxConcerns = 6;
-const clear = '\u001B[H\u001B[2J';
+/** As bytes: of texts only what is to be read gets through. */
+const clear = Buffer.from('\u001B[H\u001B[2J');
 
 interface Frame {
   readonly nodes: readonly Node[];
@@ -30,7 +31,8 @@ export async function runTop(flags: ManagerFlags, io: CommandIo): Promise<number
   let last = await read(api);
   for (let trouble = ''; !io.signal.aborted;) {
     const rows = (io.stdout as { readonly rows?: number }).rows ?? defaultRows;
-    io.stdout.write(`${clear}${draw(last, rows - 1)}${trouble}`);
+    io.stdout.write(clear);
+    io.stdout.write(`${draw(last, rows - 1)}${trouble}`);
     await delay(intervalMs, undefined, { signal: io.signal }).catch(() => undefined);
     if (io.signal.aborted) break;
     trouble = '';
