@@ -61,9 +61,9 @@ export function formatContentRange(range: ByteRange, contentLengthBytes: number)
   return `bytes ${range.start}-${range.start + range.length - 1}/${contentLengthBytes}`;
 }
 
-/** `bytes a-b/total`; total undefined for `*`. Undefined when the header is malformed. */
+/** `bytes a-b/total`; total undefined for `*`. Undefined when the header is malformed; some servers write `bytes=a-b/total`. */
 export function parseContentRange(header: string): { range: ByteRange; totalBytes: number | undefined } | undefined {
-  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header.trim());
+  const match = /^bytes[ =]+(\d+)-(\d+)\/(\d+|\*)$/i.exec(header.trim());
   if (!match) return undefined;
   const [start, end] = [Number(match[1]), Number(match[2])];
   const totalBytes = match[3] === '*' ? undefined : Number(match[3]);

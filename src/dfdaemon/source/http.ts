@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { withoutSecrets } from '../../core/net/credential-routes.ts';
+import { redirectTarget } from '../../core/net/redirect-target.ts';
 import { DragonflyError } from '../../core/errors.ts';
 import { reachesInnerAddresses, reachesLoopback, thisProcess, type Caller } from '../../rpc/server/caller.ts';
 import { AnonymousTokens } from './anonymous-tokens.ts';
@@ -190,7 +191,7 @@ const entriesPerTurn = 1000;
 const redirectCodes: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 function redirectUrl(location: string, base: URL): URL {
-  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  const url = redirectTarget(location, base);
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new DragonflyError(
       'SOURCE_STATUS',

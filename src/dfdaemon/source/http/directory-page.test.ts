@@ -25,6 +25,25 @@ it('pages of nginx and Apache', () => {
   assert.deepEqual(apache, [{ url: `${url}x.txt`, contentLengthBytes: 0, isDirectory: false }]);
 });
 
+it('pages of other servers: by the whole path, without a title, titled by the path', () => {
+  const pages = {
+    go: '<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n<a href="a%20b">a b</a>\n<a href="sub/">sub/</a>\n</pre>',
+    tomcat:
+      '<html><head><title>Directory Listing For [/dir/] - Up To [/]</title></head><a href="/"><b>Up To [/]</b></a><a href="/dir/a%20b"><tt>a b</tt></a><a href="/dir/sub/"><tt>sub/</tt></a>',
+    jetty:
+      '<title>Directory: /dir/</title><a href="../">Parent Directory</a><a href="/dir/a%20b">a b&nbsp;</a><a href="/dir/sub/">sub/&nbsp;</a><a href="/dir/sub/deep">x</a>',
+    caddy: '<style></style><title>/dir/</title><a href="./a%20b"><svg></svg>a b</a><a href="./sub/"><svg></svg>sub</a>',
+    iis: '<title>host - /dir/</title><A HREF="/">[To Parent Directory]</A><A HREF="/dir/a%20b">a b</A><A HREF="/dir/sub/">sub</A>',
+  };
+  for (const [server, page] of Object.entries(pages))
+    assert.deepEqual(
+      html(page).map((file) => file.url),
+      [`${url}a%20b`, `${url}sub/`],
+      server,
+    );
+  assert.throws(() => html('<title>other - /elsewhere/</title><a href="x">x</a>'), { code: 'UNSUPPORTED' });
+});
+
 it('pages of nginx as JSON', () => {
   const mtime = 'Tue, 01 Dec 2026 10:33:40 GMT';
   assert.deepEqual(

@@ -1,6 +1,7 @@
 /**
- * Pages that servers make of a directory: as JSON (`autoindex_format json` of nginx), or as text in the way of nginx and Apache. Only what such a
- * page calls a name in this very directory is taken from it, never a link that leads elsewhere. Pure.
+ * Pages that servers make of a directory: as JSON (`autoindex_format json` of nginx), or as text in the way of nginx,
+ * Apache and others. Only what such a page calls a name in this very directory is taken from it, never a link that
+ * leads elsewhere. Pure.
  */
 import { DragonflyError } from '../../../core/errors.ts';
 import { maxPageLength } from '../limits.ts';
@@ -25,10 +26,21 @@ export function* entriesOfPage({ url, contentType, text }: DirectoryPage): Gener
     );
   }
   if (/^application\/json\b/i.test(contentType)) return yield* entriesOfJson(url, text);
-  if (/^text\/html\b/i.test(contentType) && /<title>\s*(?:Index of|Directory listing for)\b/i.test(text))
-    return yield* entriesOfText(url, text);
+  if (/^text\/html\b/i.test(contentType) && isListing(url, text)) return yield* entriesOfText(url, text);
   throw notListed(url);
 }
+
+/** Servers title such pages in their own ways: nginx, Apache and Python; Jetty; Caddy and IIS by the path; Go not at all. */
+function isListing(url: string, text: string): boolean {
+  const title = /<title>\s*([^<]*?)\s*<\/title>/i.exec(text.slice(0, headLength))?.[1];
+  if (title === undefined) return /^\s*(?:<!doctype html>\s*)?(?:<meta[^<>]*>\s*)*<pre>/i.test(text);
+  const { pathname } = new URL(url);
+  const byPath = [pathname, unescaped(pathname)].some((path) => title === path || title.endsWith(` - ${path}`));
+  return byPath || /^(?:Index of|Directory listing for|Directory:)/i.test(title);
+}
+
+/** The style sheets of some stand before the title. */
+const headLength = 64 * 1024;
 
 function* entriesOfJson(url: string, text: string): Generator<SourceEntry, void, undefined> {
   let listed: unknown;
@@ -53,20 +65,35 @@ function* entriesOfJson(url: string, text: string): Generator<SourceEntry, void,
 
 /** The name is the link, not its text, which is cut; behind it stand time and size, exact to the byte or not a number. */
 function* entriesOfText(url: string, text: string): Generator<SourceEntry, void, undefined> {
+  const { pathname } = new URL(url);
   for (const [, href = '', size = ''] of text.matchAll(
-    /<a href="([^"<>]*)"[^<>]*>[^<>]*<\/a>(?:[ \t]+\d\d-\w{3}-\d{4} \d\d:\d\d[ \t]+(\d+)\b)?/gi,
+    /<a href="([^"<>]*)"[^<>]*>(?:[^<>]*<\/a>[ \t]+\d\d-\w{3}-\d{4} \d\d:\d\d[ \t]+(\d+)\b)?/gi,
   )) {
     const isDirectory = href.endsWith('/');
-    const name = nameIn(url, isDirectory ? href.slice(0, -1) : href);
+    const name = nameIn({ url, pathname }, isDirectory ? href.slice(0, -1) : href);
     if (name !== undefined) yield* entry(url, name, { isDirectory, lengthBytes: Number(size) });
   }
 }
 
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 /** Undefined for a link to anything else, as to the same page in another order. Throws UNSUPPORTED for a name that is none in UTF-8. */
-function nameIn(url: string, href: string): string | undefined {
+function nameIn(
+  { url, pathname }: { readonly url: string; readonly pathname: string },
+  href: string,
+): string | undefined {
   // Servers write `./` before what would look like a scheme.
-  const isBelow = href.startsWith('./');
-  const plain = (isBelow ? href.slice(2) : href).replaceAll('&amp;', '&');
+  const link = href.replaceAll(/&(?:amp|#38);/g, '&').replaceAll(/&(?:#39|#x27|apos);/gi, "'");
+  // Some write the whole path.
+  const below = ['./', pathname].find((start) => link.startsWith(start));
+  const isBelow = below !== undefined;
+  const plain = link.slice(below?.length ?? 0);
   if (/[/?#]/.test(plain) || (!isBelow && /^[a-z][a-z\d+.-]*:/i.test(plain))) return undefined;
   try {
     return decodeURIComponent(plain);

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { lookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { unzipSync } from 'node:zlib';
 import { refuseService } from '../../../core/net/no-origin.ts';
 import { hopKey, type ProxyHop } from '../../../core/net/outbound-proxy.ts';
 import { BlockPool } from './block-writer.ts';
@@ -151,7 +152,7 @@ export class HttpClient {
           if (length > maxTextBytes) throw protocolError(`its answer is longer than ${maxTextBytes} bytes`);
           parts.push(Buffer.from(block));
         });
-        return Buffer.concat(parts).toString('utf8');
+        return uncoded(Buffer.concat(parts), head.header['content-encoding']).toString('utf8');
       },
       discard: () => {
         if (state === 'done') return;
@@ -162,6 +163,16 @@ export class HttpClient {
         state = 'done';
       },
     };
+  }
+}
+
+/** Some servers compress without being asked. Throws PROTOCOL. */
+function uncoded(body: Buffer, coding = 'identity'): Buffer {
+  if (!/^(?:x-)?gzip$|^deflate$/i.test(coding)) return body;
+  try {
+    return unzipSync(body, { maxOutputLength: maxTextBytes });
+  } catch {
+    throw protocolError(`it is not what it says, ${coding}, or longer than ${maxTextBytes} bytes`);
   }
 }
 

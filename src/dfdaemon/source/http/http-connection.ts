@@ -17,7 +17,7 @@ import type { ProxyHop } from '../../../core/net/outbound-proxy.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 import { BlockWriter, type BlockPool } from './block-writer.ts';
 import { ChunkedFraming, LengthFraming, UntilCloseFraming, type BodyFraming } from './http-framing.ts';
-import { parseResponseHead, protocolError, type ResponseHead } from './http-head.ts';
+import { endOfHead, parseResponseHead, protocolError, type ResponseHead } from './http-head.ts';
 import { bodyIdleTimeoutMs, connectTimeoutMs, headTimeoutMs, maxHeadBytes } from '../limits.ts';
 import { openTunnel } from './proxy-tunnel.ts';
 import type { ByteSink } from '../source.ts';
@@ -25,7 +25,6 @@ import type { ByteSink } from '../source.ts';
 const windowBytes = 64 * 1024;
 /** Room for the header, the read that completed it, and what TLS delivers after a pause. */
 const spillBytes = maxHeadBytes + 3 * windowBytes;
-const endOfHead = Buffer.from('\r\n\r\n');
 
 export interface ConnectOptions {
   readonly host: string;
@@ -248,7 +247,7 @@ export class HttpConnection {
     const transaction = this.#transaction as Transaction;
     for (;;) {
       const bytes = this.#spill.subarray(this.#spillStart, this.#spillEnd);
-      const end = bytes.indexOf(endOfHead);
+      const end = endOfHead(bytes);
       if (end < 0) {
         if (bytes.length <= maxHeadBytes) return true;
         this.#fail(protocolError('its header is too long'));
@@ -256,12 +255,12 @@ export class HttpConnection {
       }
       let head: ResponseHead;
       try {
-        head = parseResponseHead(bytes.toString('latin1', 0, end + 4), transaction.method);
+        head = parseResponseHead(bytes.toString('latin1', 0, end), transaction.method);
       } catch (error) {
         this.#fail(error as Error);
         return false;
       }
-      this.#spillStart += end + 4;
+      this.#spillStart += end;
       if (head.statusCode < 200) continue; // 100 and 103 come before the real answer
       clearTimeout(this.#headTimer);
       transaction.keepAlive = head.keepAlive;

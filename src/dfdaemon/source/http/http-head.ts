@@ -14,11 +14,11 @@ export interface ResponseHead {
 }
 
 /**
- * @param text the answer up to and including the empty line, Latin-1.
- * Throws PROTOCOL on anything that two parsers could read differently.
+ * @param text the answer up to and including the empty line, Latin-1. Folded lines and bare line feeds are read as RFC
+ * 9112 allows (§2.2, §5.2). Throws PROTOCOL on anything that two parsers could read differently.
  */
 export function parseResponseHead(text: string, method: string): ResponseHead {
-  const lines = text.split('\r\n');
+  const lines = text.replace(/[ \t]*\r?\n[ \t]+(?=[^\r\n])/g, ' ').split(/\r?\n/);
   const status = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(lines[0] ?? '');
   if (!status) throw protocolError(`it does not speak HTTP: "${(lines[0] ?? '').slice(0, 60)}"`);
   const header: Record<string, string> = {};
@@ -43,6 +43,12 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   return { statusCode, header, framing, keepAlive: keepAlive && framing !== 'until-close' };
 }
 
+/** Where the header ends, one past its empty line; -1 when it is not all there. */
+export function endOfHead(bytes: Buffer): number {
+  const ends = [bytes.indexOf('\n\r\n') + 3, bytes.indexOf('\n\n') + 2].filter((end) => end > 2);
+  return ends.length === 0 ? -1 : Math.min(...ends);
+}
+
 function framingOf(
   statusCode: number,
   header: Readonly<Record<string, string>>,
@@ -52,7 +58,9 @@ function framingOf(
   const coding = header['transfer-encoding'];
   if (coding !== undefined) {
     if (coding.toLowerCase() === 'chunked') return 'chunked';
-    throw protocolError(`it uses the transfer coding "${coding.slice(0, 40)}"`);
+    // RFC 2616 had a name for no coding at all.
+    if (coding.toLowerCase() !== 'identity')
+      throw protocolError(`it uses the transfer coding "${coding.slice(0, 40)}"`);
   }
   const length = header['content-length'];
   if (length === undefined) return 'until-close';

@@ -2,13 +2,15 @@
  * How one object is read over HTTP, shared by every source that uses HTTP: byte ranges with a validator, checks of what
  * the origin claims, and one error message for each way it can refuse.
  */
-import { formatContentRange, parseContentRange, type ByteRange } from '../../../core/byte-range.ts';
+import type { ByteRange } from '../../../core/byte-range.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
+import { redact } from '../../../core/redact.ts';
 import { version } from '../../../core/version.ts';
 import { withoutChecksums } from '../checksums.ts';
 import type { HttpResponse } from './http-client.ts';
 import { contentHeader, errorHeader, protocolError } from './http-head.ts';
+import { isPartial, partOf, type AnsweredPart } from './http-part.ts';
 import type { ByteSink, SourceBody, SourceObject } from '../source.ts';
 
 /** A range that ends beyond this means "to the end": no origin has an object of 4 PiB. */
@@ -33,7 +35,7 @@ export interface ObjectRequest {
 export async function openObject(send: SendGet, request: ObjectRequest): Promise<SourceBody> {
   const response = await send({ ...baseHeader(request.header), ...rangeHeader(request) });
   try {
-    return bodyOf(response, request);
+    return bodyOf(response, request, send);
   } catch (error) {
     response.discard();
     throw error;
@@ -74,28 +76,25 @@ function rangeHeader({ range, suffixBytes, validator }: ObjectRequest): Record<s
   return usable ? { ...header, 'if-range': validator } : header;
 }
 
-function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
-  const { statusCode, header } = response;
-  if (statusCode !== 200 && statusCode !== 203 && statusCode !== 206) throw statusError(response, request);
+function bodyOf(response: HttpResponse, request: ObjectRequest, send: SendGet): SourceBody {
+  const { header } = response;
+  requireSuccess(response, request);
   const validator = header['etag'] ?? header['last-modified'];
-  if (changed(request.validator, header)) {
-    throw new DragonflyError('SOURCE_CHANGED', `${nameOf(request.url)} has changed at the origin during the download`, {
-      hint: 'Download it again; give --digest to be sure of what you get.',
-      details: { statusCode, header: errorHeader(header) },
-    });
-  }
+  const partial = isPartial(response);
   // A partial answer may carry checksums of its part.
-  const told = statusCode === 206 ? withoutChecksums(header) : header;
-  const common = { validator, header: contentHeader(told), cancel: () => response.discard() };
-  if (statusCode === 206) {
-    const { range, totalBytes } = partOf(response, request);
+  const told = partial ? withoutChecksums(header) : header;
+  const common = { validator, header: contentHeader(told) };
+  if (partial) {
+    const part = partOf(response, request);
+    const reader = new PartReader(send, { request, response, part, validator });
     return {
       ...common,
-      contentLengthBytes: totalBytes,
+      contentLengthBytes: part.totalBytes,
       ranges: true,
-      startBytes: range.start,
-      lengthBytes: range.length,
-      readTo: (sink) => readExactly(response, range.length, sink),
+      startBytes: part.asked.start,
+      lengthBytes: part.asked.length,
+      readTo: (sink) => reader.readTo(sink),
+      cancel: () => reader.cancel(),
     };
   }
   const lengthBytes = typeof response.framing === 'number' ? response.framing : undefined;
@@ -109,48 +108,99 @@ function bodyOf(response: HttpResponse, request: ObjectRequest): SourceBody {
     startBytes: 0,
     lengthBytes,
     readTo: (sink) => response.readTo(sink),
+    cancel: () => response.discard(),
   };
 }
 
-/** The origin must send exactly the requested part, shortened only by the end of the object. */
-function partOf(response: HttpResponse, request: ObjectRequest): NonNullable<ReturnType<typeof parseContentRange>> {
-  const { suffixBytes } = request;
-  if (!request.range && suffixBytes === undefined)
-    throw protocolError('it sends a part of the object though the whole was asked for');
-  const text = response.header['content-range'];
-  const part = text === undefined ? undefined : parseContentRange(text);
-  if (!part) throw protocolError(`its Content-Range is ${text === undefined ? 'missing' : 'malformed'}`);
-  const asked = request.range ?? suffixOf(suffixBytes ?? 0, part.totalBytes);
-  const lengthBytes = Math.min(asked.length, (part.totalBytes ?? Number.POSITIVE_INFINITY) - asked.start);
-  const wrongEnd =
-    part.range.length !== lengthBytes && !(part.totalBytes === undefined && part.range.length < asked.length);
-  if (part.range.start !== asked.start || wrongEnd) {
-    const wanted = formatContentRange(asked, part.totalBytes ?? 0).replace(/\/.*/, '');
-    throw protocolError(`it sends "${text}" though "${wanted}" was asked for`);
-  }
-  if (typeof response.framing === 'number' && response.framing !== part.range.length) {
-    throw protocolError('its Content-Length does not fit its Content-Range');
-  }
-  return part;
+interface FirstPart {
+  readonly request: ObjectRequest;
+  readonly response: HttpResponse;
+  readonly part: AnsweredPart;
+  readonly validator: string | undefined;
 }
 
-/** Throws PROTOCOL for content of unknown length, because the position of its last bytes is unknown. */
-function suffixOf(bytes: number, totalBytes: number | undefined): ByteRange {
-  if (totalBytes === undefined) throw protocolError('it sends the end of the object without the length of the whole');
-  const length = Math.min(bytes, totalBytes);
-  return { start: totalBytes - length, length };
+/** Delivers exactly the part that was asked for, with further requests where an answer holds less of it. */
+class PartReader {
+  readonly #send: SendGet;
+  readonly #first: FirstPart;
+  #response: HttpResponse;
+  #cancelled = false;
+
+  constructor(send: SendGet, first: FirstPart) {
+    this.#send = send;
+    this.#first = first;
+    this.#response = first.response;
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    this.#response.discard();
+  }
+
+  async readTo(sink: ByteSink): Promise<void> {
+    const { asked, totalBytes } = this.#first.part;
+    const end = asked.start + asked.length;
+    let { sent } = this.#first.part;
+    for (let next = asked.start; ;) {
+      await this.#readOne(sent, { next, end }, sink);
+      next = Math.min(end, sent.start + sent.length);
+      if (next === end) return;
+      ({ sent } = await this.#ask({ start: next, length: end - next }, totalBytes));
+    }
+  }
+
+  async #ask(range: ByteRange, totalBytes: number | undefined): Promise<AnsweredPart> {
+    const { request, validator } = this.#first;
+    const further = { ...request, range, suffixBytes: undefined, validator: request.validator ?? validator };
+    this.#response = await this.#send({ ...baseHeader(request.header), ...rangeHeader(further) });
+    try {
+      if (this.#cancelled) throw new DragonflyError('CANCELLED', 'the body was dropped');
+      requireSuccess(this.#response, further);
+      if (!isPartial(this.#response)) throw protocolError('it sends parts of the object now and then');
+      const part = partOf(this.#response, further);
+      if (part.totalBytes !== totalBytes) throw sourceChanged(this.#response, further);
+      return part;
+    } catch (error) {
+      this.#response.discard();
+      throw error;
+    }
+  }
+
+  /** Delivers what the answer holds of these bytes. */
+  async #readOne(sent: ByteRange, { next, end }: { next: number; end: number }, sink: ByteSink): Promise<void> {
+    const response = this.#response;
+    let position = sent.start;
+    const sentEnd = sent.start + sent.length;
+    const enough = new DragonflyError('CANCELLED', 'nothing more is needed of this answer');
+    try {
+      await response.readTo(async (block) => {
+        const from = position;
+        position += block.length;
+        if (position > sentEnd) throw protocolError('it sends more bytes than its Content-Range says');
+        const part = block.subarray(Math.max(0, next - from), Math.max(0, end - from));
+        if (part.length > 0) await sink(part);
+        if (position >= end && position < sentEnd) throw enough;
+      });
+    } catch (error) {
+      if (error !== enough) throw error;
+      return response.discard();
+    }
+    if (position < sentEnd) throw protocolError('it sends fewer bytes than its Content-Range says');
+  }
 }
 
-/** A chunked part has no length that it could be checked against. */
-async function readExactly(response: HttpResponse, lengthBytes: number, sink: ByteSink): Promise<void> {
-  if (typeof response.framing === 'number') return response.readTo(sink);
-  let received = 0;
-  await response.readTo((block) => {
-    received += block.length;
-    if (received > lengthBytes) throw protocolError('it sends more bytes than its Content-Range says');
-    return sink(block);
+/** Throws SOURCE_STATUS, and SOURCE_CHANGED for another version than the request names. */
+function requireSuccess(response: HttpResponse, request: ObjectRequest): void {
+  const { statusCode, header } = response;
+  if (statusCode !== 200 && statusCode !== 203 && statusCode !== 206) throw statusError(response, request);
+  if (changed(request.validator, header)) throw sourceChanged(response, request);
+}
+
+function sourceChanged({ statusCode, header }: HttpResponse, { url }: ObjectRequest): DragonflyError {
+  return new DragonflyError('SOURCE_CHANGED', `${nameOf(url)} has changed at the origin during the download`, {
+    hint: 'Download it again; give --digest to be sure of what you get.',
+    details: { statusCode, header: errorHeader(header) },
   });
-  if (received < lengthBytes) throw protocolError('it sends fewer bytes than its Content-Range says');
 }
 
 /** A validator is compared with the header it came from, because some servers send entity tags without quotes. */
@@ -183,12 +233,24 @@ export function statusError(
     retryAfter === undefined ? hintFor(statusCode) : `The origin asks to try again later (Retry-After: ${retryAfter}).`;
   return new DragonflyError(
     'SOURCE_STATUS',
-    `the origin answered ${statusCode}${reason ? ` ${reason}` : ''} for ${name}`,
+    `the origin answered ${statusCode}${reason ? ` ${reason}` : ''} for ${name}${saying(header)}`,
     {
       hint,
       details,
     },
   );
+}
+
+/** Where model hubs say why they refuse. */
+export const errorMessageField = 'x-error-message';
+
+function saying(header: Readonly<Record<string, string>>): string {
+  const message = header[errorMessageField] ?? header['x-ms-error-code'] ?? '';
+  const words = message
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .slice(0, 300)
+    .trim();
+  return words === '' ? '' : `: "${redact(words)}"`;
 }
 
 const statusTexts: Readonly<Record<number, string>> = {
