@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { silentLogger } from '../../src/core/process/logger.ts';
 import { Sources } from '../../src/dfdaemon/source/sources.ts';
 import { FileOrigin } from '../cli/file-origin.ts';
-import { rejects, sourceConformance, type Origin } from './conformance.ts';
+import { startOrigin } from '../proxy/support/proxy-fixture.ts';
+import { bytesOf, rejects, sourceConformance, type Origin } from './conformance.ts';
 
 const pageSize = 2;
 
@@ -136,5 +138,36 @@ describe('model hubs', () => {
     for (const url of ['hf://owner', 'hf://owner/name', 'hf://models/owner', 'modelscope://owner/name/']) {
       await rejects(sources.open({ url, header: {}, signal: t.signal }), 'INVALID_ARGUMENT');
     }
+  });
+
+  it('reads a revision in the name, pages behind a mirror, a listing that is compressed unasked', async (t) => {
+    await using mirror = await startOrigin((request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
+      if (pathname === '/base/owner/name/resolve/v%2F1/a%2Bb.txt') return void response.end('content');
+      if (pathname !== '/base/api/models/owner/name/tree/v%2F1') return void response.writeHead(404).end();
+      const second = searchParams.get('cursor') === 'two';
+      const listed = gzipSync(JSON.stringify([{ type: 'file', path: second ? 'c.txt' : 'a+b.txt', size: 7 }]));
+      const link = '<https://huggingface.co/api/models/owner/name/tree/v%2F1?cursor=two>; rel="next"';
+      response.writeHead(200, { 'content-encoding': 'gzip', ...(!second && { link }) });
+      response.end(listed);
+    });
+    await using sources = new Sources({ logger: silentLogger });
+    const hub = { revision: 'main', baseUrl: `${mirror.url}/base` };
+    const urls: string[] = [];
+    const request = { url: 'hf://owner/name@v%2F1', header: {}, hub, signal: t.signal };
+    for await (const { url } of sources.list(request)) urls.push(url);
+    assert.deepEqual(urls, ['hf://owner/name@v%2F1/a%2Bb.txt', 'hf://owner/name@v%2F1/c.txt']);
+    const body = await sources.open({ ...request, url: urls[0] ?? '' });
+    assert.equal((await bytesOf(body)).toString(), 'content');
+  });
+
+  it('tells why the hub refuses', async (t) => {
+    await using hub = await startOrigin((_, response) => {
+      response.writeHead(403, { 'x-error-message': 'You are not in the authorized list.' }).end();
+    });
+    await using sources = new Sources({ logger: silentLogger });
+    const settings = { revision: 'main', baseUrl: hub.url };
+    const opening = sources.open({ url: 'hf://owner/name/file', header: {}, hub: settings, signal: t.signal });
+    assert.match((await rejects(opening, 'SOURCE_STATUS')).message, /not in the authorized list/);
   });
 });

@@ -87,7 +87,7 @@ describe('s3', () => {
   it('reads a listing page by page', async (t) => {
     const page = (keys: readonly string[], next?: string): string =>
       ok(
-        `<ListBucketResult><IsTruncated>${next !== undefined}</IsTruncated>${next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`}${keys
+        `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>${next !== undefined}</IsTruncated>${next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`}${keys
           .map((key) => `<Contents><Key>${key}</Key><Size>7</Size></Contents>`)
           .join('')}</ListBucketResult>`,
       );
@@ -106,7 +106,7 @@ describe('s3', () => {
   it('reads a listing with character data, references and a name space; what is none is an error', async (t) => {
     const answers = [
       ok(
-        '<?xml version="1.0"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated><Contents><Key><![CDATA[dir/a%26b]]></Key><Size>7</Size></Contents><Contents><Key>dir/c&#x2D;d</Key><Size>9007</Size></Contents><CommonPrefixes><Prefix>dir/e&amp;f/</Prefix></CommonPrefixes></ListBucketResult>',
+        '<?xml version="1.0"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated><Contents><Key><![CDATA[dir/a%26b]]></Key><Size>7</Size></Contents><Contents><Key>dir/c&#x2D;d</Key><Size>9007</Size></Contents><CommonPrefixes><Prefix>dir/e&amp;f/</Prefix></CommonPrefixes></ListBucketResult>',
       ),
       ok('<html><body>sign in</body></html>'),
     ];
@@ -125,6 +125,48 @@ describe('s3', () => {
       ['s3://bucket/dir/c-d', 9007],
     ]);
     await rejects(list(), 'PROTOCOL');
+  });
+
+  it('reads a listing of a store that knows its first version only, and escapes nothing', async (t) => {
+    const page = (key: string, rest: string): string =>
+      ok(`<ListBucketResult>${rest}<Contents><Key>${key}</Key><Size>7</Size></Contents></ListBucketResult>`);
+    await using store = await OddServer.start(({ path }) => {
+      if (path.includes('marker=dir%2Fc')) return page('dir/d', '<IsTruncated>false</IsTruncated>');
+      return path.includes('marker=dir%2Fa%2520%2Bb')
+        ? page('dir/c', '<IsTruncated>true</IsTruncated>')
+        : page('dir/a%20+b', '<IsTruncated>true</IsTruncated><NextMarker>dir/a%20+b</NextMarker>');
+    });
+    await using sources = new Sources({ logger: silentLogger });
+    const urls: string[] = [];
+    const request = { url: 's3://bucket/dir', header: {}, objectStorage: { endpoint: store.url }, signal: t.signal };
+    for await (const { url } of sources.list(request)) urls.push(url);
+    assert.deepEqual(urls, ['s3://bucket/dir/a%2520%2Bb', 's3://bucket/dir/c', 's3://bucket/dir/d']);
+  });
+
+  it('follows a redirect within the service, and no other', async (t) => {
+    let location = '';
+    await using store = await OddServer.start(({ path }) =>
+      path === '/bucket/key' ? `HTTP/1.1 307 X\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n` : ok('content'),
+    );
+    await using sources = new Sources({ logger: silentLogger });
+    const objectStorage = { endpoint: store.url, accessKeyId: 'AK', accessKeySecret: 's' };
+    const open = () => sources.open({ url: 's3://bucket/key', header: {}, objectStorage, signal: t.signal });
+    location = `${store.url}/bucket/key?there`;
+    assert.equal((await bytesOf(await open())).toString(), 'content');
+    assert.match(store.requests.at(-1)?.header['authorization'] ?? '', /^AWS4-HMAC-SHA256/);
+    location = `http://localhost:${store.port}/bucket/key?there`;
+    await rejects(open(), 'SOURCE_STATUS');
+    assert.equal(store.requests.length, 3);
+  });
+
+  it('tells why the store refuses, in its words', async (t) => {
+    const xml = '<Error><Code>RequestTimeTooSkewed</Code><Message>The clocks differ.</Message></Error>';
+    const head = `HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: ${xml.length}\r\n\r\n`;
+    await using store = await OddServer.start(() => head + xml);
+    await using sources = new Sources({ logger: silentLogger });
+    const objectStorage = { endpoint: store.url };
+    const opening = sources.open({ url: 's3://bucket/key', header: {}, objectStorage, signal: t.signal });
+    assert.match((await rejects(opening, 'SOURCE_STATUS')).message, /RequestTimeTooSkewed: The clocks differ\./);
   });
 
   it('signs with the credentials of this process only where it is told to', async (t) => {
@@ -151,5 +193,7 @@ describe('s3', () => {
     await rejects(open('s3://bucket/key', { region: 'eu.evil.example/' }), 'INVALID_ARGUMENT');
     await rejects(open('s3://bucket/key', { endpoint: 'http://[' }), 'INVALID_ARGUMENT');
     await rejects(open('s3://bucket/%zz'), 'INVALID_ARGUMENT');
+    // A URL would name another object.
+    for (const key of ['a/../b', 'a/%2E%2e/b', './b']) await rejects(open(`s3://bucket/${key}`), 'INVALID_ARGUMENT');
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Model hubs: `hf://[models|datasets|spaces/]owner/name[/path]`, `modelscope://…`, `opencsg://…`.
+ * Model hubs: `hf://[models|datasets|spaces/]owner/name[@revision][/path]`, `modelscope://…`, `opencsg://…`.
  *
  * A file of a repository at a revision is an ordinary URL of the hub, which redirects large ones to its store; a
  * repository or a directory in it can be listed. The token goes to the hub alone.
@@ -127,7 +127,7 @@ export class HubSource implements Source {
           ...(digest !== undefined && !isDirectory && { digest }),
         };
       }
-      next = nextPage(answer.header['link'], url);
+      next = nextPage(answer.header['link'], url, { hub, place });
       if (next !== undefined) counts(next);
     }
   }
@@ -150,16 +150,18 @@ function placeOf(request: SourceRequest): { hub: Hub; place: Place; root: string
   const hub = hubs[scheme] as Hub;
   const parts = [url.host, ...url.pathname.split('/').map(decodeURIComponent)].filter((part) => part !== '');
   const given = hub.kinds.includes(parts[0] ?? '') ? parts.shift() : undefined;
-  const [owner, name, ...path] = parts;
+  const [owner, named, ...path] = parts;
+  const [, name, written] = /^([^@]+)(?:@(.+))?$/.exec(named ?? '') ?? [];
   if (owner === undefined || name === undefined || parts.some((part) => part === '..' || part === '.')) {
     throw new DragonflyError('INVALID_ARGUMENT', `${request.url} names no repository`, {
       hint: `Write ${scheme}://owner/name/path.`,
     });
   }
   const base = withoutTrailing(request.hub?.baseUrl || hub.base, '/');
-  const revision = request.hub?.revision || hub.revision;
+  const revision = written ?? (request.hub?.revision || hub.revision);
   const repository = `${encodeURIComponent(owner)}/${encodeURIComponent(name)}`;
-  const root = `${scheme}://${given === undefined ? '' : `${given}/`}${repository}/`;
+  const suffix = written === undefined ? '' : `@${encodeURIComponent(written)}`;
+  const root = `${scheme}://${given === undefined ? '' : `${given}/`}${repository}${suffix}/`;
   return { hub, root, place: { base, kind: given ?? 'models', repository, path: path.join('/'), revision } };
 }
 
@@ -167,13 +169,21 @@ function authorized({ header, hub }: SourceRequest): Record<string, string> {
   return hub?.token ? { ...header, authorization: `Bearer ${hub.token}` } : { ...header };
 }
 
-/** Link: <…>; rel="next", at the same origin only, because the token must not go anywhere else. */
-function nextPage(link: string | undefined, url: URL): string | undefined {
+/**
+ * Link: <…>; rel="next", at the same origin only, because the token must not go anywhere else. Mirrors pass on the links
+ * of the hub, which are then followed at the mirror.
+ */
+function nextPage(
+  link: string | undefined,
+  url: URL,
+  { hub, place }: { readonly hub: Hub; readonly place: Place },
+): string | undefined {
   const target = nextPageOf(link);
   if (target === undefined) return undefined;
   const next = new URL(target, url.href);
-  if (next.origin !== url.origin) throw protocolError('its next page of a listing is elsewhere');
-  return next.href;
+  if (next.origin === url.origin) return next.href;
+  if (next.href.startsWith(`${hub.base}/`)) return `${place.base}${next.href.slice(hub.base.length)}`;
+  throw protocolError('its next page of a listing is elsewhere');
 }
 
 /** Undefined for what is no digest of that kind. */

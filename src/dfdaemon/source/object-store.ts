@@ -22,6 +22,10 @@ export function keyOf(request: SourceRequest): {
 } {
   const given = new URL(request.url);
   const scheme = given.protocol.slice(0, -1);
+  // URLs have no such segments: another object would be asked for.
+  if (/\/(?:\.|%2e){1,2}(?:[/?#]|$)/i.test(request.url)) {
+    throw new DragonflyError('INVALID_ARGUMENT', `${request.url} has a segment of dots, which no URL can name`);
+  }
   if (given.host === '') {
     throw new DragonflyError('INVALID_ARGUMENT', `${request.url} names no bucket`, {
       hint: `Write ${scheme}://bucket/key.`,

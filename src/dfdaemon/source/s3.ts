@@ -5,9 +5,18 @@
  * store names its region in the refusal.
  */
 import { DragonflyError } from '../../core/errors.ts';
+import { redirectTarget } from '../../core/net/redirect-target.ts';
 import type { HttpClient, HttpResponse } from './http/http-client.ts';
 import { requestHeader } from './http/http-head.ts';
-import { baseHeader, openObject, statObject, statusError, type SendGet } from './http/http-object.ts';
+import {
+  baseHeader,
+  errorMessageField,
+  openObject,
+  statObject,
+  statusError,
+  type SendGet,
+} from './http/http-object.ts';
+import { maxErrorBodyBytes } from './limits.ts';
 import {
   conditions,
   connectionOf,
@@ -98,23 +107,17 @@ export class S3Source implements Source {
     const prefix = bucket.key === '' || bucket.key.endsWith('/') ? bucket.key : `${bucket.key}/`;
     const counted = entryLimit(bucket.name, prefix);
     const counts = pageLimit(bucket.name);
-    let token: string | undefined;
-    do {
-      const query = {
-        'list-type': '2',
-        delimiter: '/',
-        prefix,
-        'encoding-type': 'url',
-        ...(token && { 'continuation-token': token }),
-      };
+    let next: Readonly<Record<string, string>> | undefined = {};
+    while (next) {
+      const query = { 'list-type': '2', delimiter: '/', prefix, 'encoding-type': 'url', ...next };
       const page = await this.#page(bucket, query, request);
       for (const entry of entriesOf(page, bucket, prefix)) {
         counted();
         yield entry;
       }
-      token = page.IsTruncated === 'true' ? page.NextContinuationToken : undefined;
-      if (token !== undefined) counts(token);
-    } while (token !== undefined);
+      next = page.IsTruncated === 'true' ? nextPage(page) : undefined;
+      if (next) counts(JSON.stringify(next));
+    }
   }
 
   async #bucket(request: SourceRequest): Promise<Bucket> {
@@ -148,7 +151,7 @@ export class S3Source implements Source {
         ...connectionOf(request),
       });
     return async (header) => {
-      const response = await attempt(bucket.settings, bucket.url, header);
+      const response = await inOwnWords(await atPlace(bucket, (url) => attempt(bucket.settings, url, header)));
       const region = response.header['x-amz-bucket-region'];
       const elsewhere =
         [301, 307, 400].includes(response.statusCode) && region !== undefined && region !== bucket.settings.region;
@@ -157,9 +160,35 @@ export class S3Source implements Source {
       const settings = { ...bucket.settings, region };
       const url = locate(settings, bucket, bucket.key);
       url.search = bucket.url.search;
-      return attempt(settings, url, header);
+      return inOwnWords(await attempt(settings, url, header));
     };
   }
+}
+
+/** Follows a redirect within the service: new buckets are answered so until their name is known everywhere. */
+async function atPlace({ url }: Bucket, attempt: (url: URL) => Promise<HttpResponse>): Promise<HttpResponse> {
+  const response = await attempt(url);
+  const { location, 'x-amz-bucket-region': region } = response.header;
+  if (response.statusCode !== 307 || location === undefined || region !== undefined) return response;
+  const next = redirectTarget(location, url);
+  if (next?.protocol !== url.protocol || serviceOf(next) !== serviceOf(url)) return response;
+  response.discard();
+  return attempt(next);
+}
+
+function serviceOf({ hostname }: URL): string {
+  return bucketInHost.exec(hostname)?.[0].replace(/^\./, '') ?? hostname;
+}
+
+/** The store says why it refuses in the body. */
+async function inOwnWords(response: HttpResponse): Promise<HttpResponse> {
+  const { statusCode, header, framing } = response;
+  const isShort = typeof framing === 'number' ? framing <= maxErrorBodyBytes : framing === 'chunked';
+  if (statusCode < 400 || !isShort || !/\bxml\b/i.test(header['content-type'] ?? '')) return response;
+  const text = await response.text().catch(() => '');
+  const [code, message] = ['Code', 'Message'].map((name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]);
+  if (code === undefined) return response;
+  return { ...response, header: { ...header, [errorMessageField]: message ? `${code}: ${message}` : code } };
 }
 
 interface Bucket {
@@ -234,9 +263,17 @@ async function signed(
   );
 }
 
+/** Stores that know the first version of listings only ignore that the second was asked for. Throws PROTOCOL. */
+function nextPage(page: Listing): Readonly<Record<string, string>> {
+  if (page.NextContinuationToken !== undefined) return { 'continuation-token': page.NextContinuationToken };
+  return { marker: keyText(page, page.NextMarker ?? page.Contents.at(-1)?.Key) };
+}
+
 /** The fields of a ListBucketResult that are read. */
 interface Listing {
   readonly IsTruncated?: string;
+  readonly EncodingType?: string;
+  readonly NextMarker?: string;
   readonly NextContinuationToken?: string;
   readonly CommonPrefixes: readonly { readonly Prefix?: string }[];
   readonly Contents: readonly { readonly Key?: string; readonly Size?: string; readonly ETag?: string }[];
@@ -250,18 +287,18 @@ function listingOf(xml: string): Listing {
 function* entriesOf(page: Listing, { scheme, name }: Bucket, prefix: string): Generator<SourceEntry> {
   const urlOf = (key: string): string => `${scheme}://${name}/${encodePath(key)}`;
   for (const { Prefix } of page.CommonPrefixes) {
-    yield { url: urlOf(keyText(Prefix)), contentLengthBytes: 0, isDirectory: true };
+    yield { url: urlOf(keyText(page, Prefix)), contentLengthBytes: 0, isDirectory: true };
   }
   for (const { Key, Size, ETag } of page.Contents) {
-    const key = keyText(Key);
+    const key = keyText(page, Key);
     if (key === prefix || key.endsWith('/')) continue; // consoles create such objects to show empty directories
     const validator = ETag === undefined || ETag === '' ? {} : { validator: ETag };
     yield { url: urlOf(key), contentLengthBytes: Number(Size), isDirectory: false, ...validator };
   }
 }
 
-/** Keys are form-encoded, because XML cannot carry every character. */
-function keyText(text: string | undefined): string {
+/** Keys are form-encoded where the store says so, because XML cannot carry every character. */
+function keyText({ EncodingType }: Listing, text: string | undefined): string {
   if (text === undefined) throw malformedListing();
-  return decodeURIComponent(text.replaceAll('+', ' '));
+  return EncodingType === 'url' ? decodeURIComponent(text.replaceAll('+', ' ')) : text;
 }
