@@ -72,3 +72,16 @@ export function firstMissingByte({ pieces, claims }: StoredTask, pieceLengthByte
   }
   return undefined;
 }
+
+/** Whether every byte of the span is on disk. */
+export function isOnDisk({ pieces, claims }: StoredTask, pieceLengthBytes: number, { from, to }: ByteSpan): boolean {
+  for (let at = from; at < to;) {
+    const number = Math.floor(at / pieceLengthBytes);
+    const start = number * pieceLengthBytes;
+    const patched = claims.isPatched(number) ? claims.incoming(number)?.readableEnd(at - start) : undefined;
+    const end = pieces.has(number) ? pieceLengthBytes : (patched ?? 0);
+    if (start + end <= at) return false;
+    at = start + end;
+  }
+  return true;
+}

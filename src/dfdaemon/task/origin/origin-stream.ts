@@ -3,16 +3,19 @@
  * that one ended. A reader that waits in the middle of the first piece gets its bytes first; what lies before them is
  * requested at the end. Pieces that arrive another way meanwhile are skipped, not written twice.
  */
+import type { ByteRange } from '../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { defaultPieceLength } from '../../../core/piece-layout.ts';
 import { payAll, type RateLimiter } from '../../../core/rate-limiter.ts';
 import type { Sources } from '../../source/sources.ts';
 import type { SourceBody, SourceObject, SourceOptions, SourceRequest } from '../../source/source.ts';
+import { readFully } from '../../storage/content-file.ts';
 import type { StoredTask } from '../../storage/stored-task.ts';
 import type { OpenedOrigin } from '../open-task.ts';
 import {
   bytesAhead,
   firstMissingByte,
+  isOnDisk,
   spansOf,
   whereAPieceMayEnd,
   type ByteSpan,
@@ -56,6 +59,9 @@ export interface OriginStreamOptions extends OriginRun {
 
 /** Ends the reading of a body of which nothing more is needed. */
 const shortened = new DragonflyError('CANCELLED', 'nothing more is needed from the origin');
+
+/** Enough to tell versions of most files apart, and no burden. */
+const comparedBytes = 64 * 1024;
 
 /** The rate of an answer is measured over at least this long. */
 const paceKnownMs = 50;
@@ -145,7 +151,9 @@ export class OriginStream {
     const validator = digestDecides === true ? undefined : this.#validator;
     const first = isPart(part) ? this.#run.readerRange !== undefined && !knewLayout : true;
     const opened = first ? await this.#options.opened?.take() : undefined;
-    const body = opened ?? (await sources.open({ ...source, ...part, signal, validator }));
+    const held = validator === undefined && digestDecides !== true ? this.#heldBefore(wanted.from) : 0;
+    const asked = part.range ? { range: extended(part.range, held) } : part;
+    const body = opened ?? (await sources.open({ ...source, ...asked, signal, validator }));
     try {
       const refused = body.startBytes === 0 && !body.ranges && isPart(part);
       const elsewhere = refused && (body.contentLengthBytes === undefined || wanted.from > 0);
@@ -157,7 +165,7 @@ export class OriginStream {
       // The origin sends everything anyway, so nobody else has to ask for the rest.
       if (refused && !knewLayout && this.#run.readerRange !== undefined) this.#run = { first: 0, end: undefined };
       this.#options.onAnswer(body, refused ? false : body.ranges || undefined);
-      await this.#receive(body);
+      await this.#receive(body, { from: wanted.from - held, to: wanted.from });
     } catch (error) {
       body.cancel();
       if (error !== shortened) throw error;
@@ -203,8 +211,23 @@ export class OriginStream {
     stored.setLayout({ contentLengthBytes, pieceLengthBytes, responseHeader: body.header });
   }
 
-  /** Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is skipped up to it. */
-  async #receive(body: SourceBody): Promise<void> {
+  /**
+   * Bytes before this position that are on disk and are requested again, to be compared: an origin that does not say which
+   * version it sends may send another one than before.
+   */
+  #heldBefore(position: number): number {
+    const { stored } = this.#options;
+    const { layout } = stored;
+    if (!layout) return 0;
+    const count = Math.min(position, comparedBytes);
+    return isOnDisk(stored, layout.pieceLengthBytes, { from: position - count, to: position }) ? count : 0;
+  }
+
+  /**
+   * Cuts the body into pieces. An answer that starts before the wanted byte (no range support) is skipped up to it. @param
+   * compared bytes that must be those on disk
+   */
+  async #receive(body: SourceBody, compared: ByteSpan): Promise<void> {
     const { stored, limiters, signal, onBytes, onBegun, onGivenUp } = this.#options;
     const pieceLength = stored.pieceLengthBytes ?? 0;
     const bodyEnd = body.startBytes + (body.lengthBytes ?? Infinity);
@@ -218,6 +241,7 @@ export class OriginStream {
     await body.readTo(async (block) => {
       signal.throwIfAborted();
       await payAll(limiters(), block.length, signal);
+      if (position < compared.to) await this.#compare(block, position, compared);
       for (let used = 0; used < block.length;) {
         const room = Math.min(pieceLength - (position % pieceLength), block.length - used);
         await cutter.write(position, block.subarray(used, used + room));
@@ -234,6 +258,23 @@ export class OriginStream {
       stored.finish({ contentLengthBytes: position });
     } else if (this.#needs(position, bodyEnd))
       throw new DragonflyError('SOURCE_UNREACHABLE', `the origin's answer ended at byte ${position} of ${bodyEnd}`);
+  }
+
+  /** Rejects with SOURCE_CHANGED. */
+  async #compare(block: Uint8Array, position: number, { from, to }: ByteSpan): Promise<void> {
+    const [start, end] = [Math.max(from, position), Math.min(to, position + block.length)];
+    if (start >= end) return;
+    const held = Buffer.allocUnsafe(end - start);
+    const file = this.#options.stored.content.acquire();
+    try {
+      await readFully(file.fd, held, start);
+    } finally {
+      file.release();
+    }
+    if (held.equals(block.subarray(start - position, end - position))) return;
+    throw new DragonflyError('SOURCE_CHANGED', 'the origin now sends other bytes than before', {
+      hint: 'Download it again; give --digest to be sure of what you get.',
+    });
   }
 
   /** Whether wanted bytes follow this position of the response. */
@@ -254,6 +295,11 @@ export class OriginStream {
     const start = number * pieceLengthBytes;
     return spansOf(this.#run, layout).some(({ from, to }) => from < start + pieceLengthBytes && to > start);
   }
+}
+
+/** By bytes before it. */
+function extended({ start, length }: ByteRange, before: number): ByteRange {
+  return { start: start - before, length: length + before };
 }
 
 function isPart({ range, suffixBytes }: Pick<SourceRequest, 'range' | 'suffixBytes'>): boolean {
