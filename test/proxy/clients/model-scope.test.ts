@@ -79,6 +79,17 @@ void describe('the door for ModelScope', () => {
     assert.equal(bodies().length, before, 'the content was here under its own name');
   });
 
+  void it('is the same file as its own page links it, and in a dataset', async () => {
+    const before = bodies().length;
+    const port = Number(proxyOf(1).split(':').at(-1));
+    const get = (path: string) => ask({ port }, `/ms${path}`);
+    assert.ok((await get('/models/org/open/resolve/master/model.bin')).body.equals(model()));
+    const path = '/api/v1/datasets/org/set/repo?Revision=master&FilePath=model.bin';
+    assert.ok((await get(path)).body.equals(model()));
+    assert.equal(bodies().length, before, 'the content was here under its own name');
+    assert.equal((await get('/models/org/gated/resolve/master/model.bin')).status, 403);
+  });
+
   void it('without the hub, who was given it before is given it again', async () => {
     const member = { authorization: `Bearer ${modelScopeToken}` };
     await hub.hub[Symbol.asyncDispose]();

@@ -39,10 +39,16 @@ export async function startModelScopeHub(): Promise<ModelScopeHub> {
     const isMember = authorization.includes(modelScopeToken) || cookie.includes(modelScopeToken);
     if (/^\/api\/v1\/models\/org\/\w+\/repo\/files$/.test(url.pathname))
       return json(200, { Code: 200, Success: true, Data: { Files: list } });
-    if (/^\/api\/v1\/models\/org\/\w+\/repo$/.test(url.pathname)) {
+    if (url.pathname === '/api/v1/datasets/org/set/repo/tree') {
+      const root = url.searchParams.get('Root') ?? '';
+      const below = list.filter(({ Path }) => Path.startsWith(root === '' ? '' : `${root}/`));
+      return json(200, { Code: 200, Success: true, Data: { Files: below } });
+    }
+    const linked = /^\/models\/org\/\w+\/resolve\/master\/(.+)$/.exec(url.pathname)?.[1];
+    if (linked !== undefined || /^\/api\/v1\/(?:models|datasets)\/org\/\w+\/repo$/.test(url.pathname)) {
       if (url.pathname.includes('/gated/') && !isMember)
         return json(403, { Code: 10_010_205_001, Message: 'apply for access first', Success: false });
-      const path = url.searchParams.get('FilePath') ?? '';
+      const path = linked === undefined ? (url.searchParams.get('FilePath') ?? '') : decodeURIComponent(linked);
       if (!files.has(path)) return json(404, { Code: 10_010_205_002, Message: 'no such file', Success: false });
       const signature = randomBytes(4).toString('hex');
       const location = `${store.url}/${encodeURIComponent(path)}?Signature=${signature}`;

@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { redirectTarget } from '../../../core/net/redirect-target.ts';
 import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
@@ -128,13 +129,16 @@ async function describedBy(upstream: Upstream, call: ClientCall): Promise<{ mess
     const message = await upstream.send({ method: 'HEAD', url, header, trust, loopbackAllowed, signal });
     const { location } = message.headers;
     const isRedirect = [301, 302, 303, 307, 308].includes(message.statusCode ?? 0) && location !== undefined;
-    const next = isRedirect && URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+    const next = isRedirect ? redirectTarget(location, url) : undefined;
     const isFile = message.headers['x-linked-etag'] !== undefined;
     if (isFile || next?.origin !== url.origin || hops === proxyLimits.redirects) return { message, url };
     letGo(message);
     url = next;
   }
 }
+
+/** Names of references may be written with their slashes. */
+const revisionInPath = /\/resolve\/(?:refs\/(?:pr|convert|heads|tags)\/)?[^/?]+\//;
 
 /** Undefined when the answer does not describe a file. */
 function fileOf(message: IncomingMessage, url: URL): HubFile | undefined {
@@ -150,7 +154,7 @@ function fileOf(message: IncomingMessage, url: URL): HubFile | undefined {
     ([name]) => !leftOut.has(name) && (!name.startsWith('x-xet-') || name === xetField),
   );
   return fileFrom({
-    url: url.href.replace(/\/resolve\/[^/?]+\//, `/resolve/${commit}/`),
+    url: url.href.replace(revisionInPath, `/resolve/${commit}/`),
     lengthBytes: Number(length),
     header: { ...Object.fromEntries(kept), etag },
   });

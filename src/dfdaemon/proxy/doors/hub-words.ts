@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
 import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import type { ClientCall } from '../client-call.ts';
+import { retryAfterMs } from '../../source/http/retry-after.ts';
 import { proxyLimits } from '../limits.ts';
 import type { AnswerHeader } from '../proof/answer-header.ts';
 import { flat } from '../proof/answer-header.ts';
@@ -103,8 +104,9 @@ export class HubWords {
   /** Returns whether the answer only says that the hub cannot answer now. */
   refusedAll(statusCode: number, header: AnswerHeader): boolean {
     if (!isTemporaryStatus(statusCode)) return false;
-    const seconds = Number(flat(header)['retry-after'] ?? 0);
-    const pauseMs = Number.isFinite(seconds) ? Math.min(seconds * 1000, maxPauseMs) : awayMs;
+    const told = flat(header);
+    const askedMs = retryAfterMs(told) ?? (told['retry-after'] === undefined ? rateLimitMs(told) : awayMs);
+    const pauseMs = Math.min(askedMs, maxPauseMs);
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, performance.now() + pauseMs);
     return true;
   }
@@ -119,6 +121,11 @@ export class HubWords {
       header: Object.fromEntries(named),
     };
   }
+}
+
+/** When a spent quota is renewed, as `RateLimit: "api";r=0;t=55` tells; 0 where nothing is said. */
+function rateLimitMs({ ratelimit = '' }: Readonly<Record<string, string>>): number {
+  return Number(/;\s*r=0\s*;\s*t=(\d{1,6})\b/.exec(ratelimit)?.[1] ?? 0) * 1000;
 }
 
 /** Largest answer that is shared with other nodes. */

@@ -28,9 +28,13 @@ export interface HuggingFaceDoorOptions extends NamedFilesOptions {
   readonly xet?: Omit<XetDoorOptions, 'hub' | 'words' | keyof NamedFilesOptions> | undefined;
 }
 
-const resolvePath = /^\/(?:[^/]+\/){1,3}resolve\/([^/]+)\/.+/;
+/** Buckets have no revisions. */
+const resolvePath = /^\/(?!buckets\/)(?:[^/]+\/){1,3}resolve\/([^/]+)\/.+/;
 /** POST requests that only read: the list of files is their body. */
-const onlyReads = /^\/api\/.+\/(?:paths-info\/|xet-read-token)/;
+const listsFiles = /^\/api\/.+\/paths-info(?:\/|$)/;
+const onlyReads = /\/git-upload-pack$|^\/api\/.+\/xet-read-token(?:\/|$)/;
+/** Each caller's own, and said in the header of the answer. */
+const tokenPath = /^\/api\/.+\/xet-(?:read|write)-token(?:\/|$)/;
 const isCommit = /^[0-9a-f]{40}$/;
 
 export class HuggingFaceDoor implements Door {
@@ -66,10 +70,12 @@ export class HuggingFaceDoor implements Door {
     const { request, url } = call;
     const path = this.#pathOf(url);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
+      if (request.method === 'POST' && listsFiles.test(path)) return this.#answers.passListing(call);
       if (!onlyReads.test(path)) this.#options.words.changed();
-      return forwardDirectly(call, this.#options.upstream);
+      return this.#answers.pass(call);
     }
     if (this.#xet?.isFor(path) === true && request.method === 'GET') return this.#xet.answer(call, path);
+    if (tokenPath.test(path)) return this.#answers.pass(call);
     const revision = resolvePath.exec(path)?.[1];
     if (path.startsWith('/api/') || revision === undefined) return this.#answers.answer(call);
     return this.#file(call, isCommit.test(revision));

@@ -28,8 +28,9 @@ export interface ModelScopeDoorOptions extends NamedFilesOptions {
   readonly words: HubWords;
 }
 
-/** A file of a repository: `…/models/<owner>/<name>/repo?Revision=…&FilePath=…`. */
-const filePath = /^\/api\/v1\/(models|datasets)\/[^/]+\/[^/]+\/repo$/;
+/** A file of a repository: `…/models/<owner>/<name>/repo?Revision=…&FilePath=…`, and as its own page links it. */
+const filePath = /^\/api\/v1\/(models|datasets)\/([^/]+\/[^/]+)\/repo$/;
+const linkedPath = /^\/(models|datasets)\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/;
 const isCommit = /^[0-9a-f]{40}$/;
 
 const listed = z.object({
@@ -68,18 +69,31 @@ export class ModelScopeDoor implements Door {
       words.changed();
       return forwardDirectly(call, upstream);
     }
-    const path = `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
-    if (!filePath.test(path)) return this.#answers.answer(call);
+    const place = this.#placeOf(url);
+    if (!place) return this.#answers.answer(call);
     // Clients use HEAD to find out whether a mirror has the file; only the hub knows.
-    return request.method === 'HEAD' ? forwardDirectly(call, upstream) : this.#file(call);
+    return request.method === 'HEAD' ? forwardDirectly(call, upstream) : this.#file(call, place);
   }
 
-  async #file(call: ClientCall): Promise<void> {
-    const { response, record, kind, url } = call;
+  #placeOf(url: URL): FilePlace | undefined {
+    const path = `/${url.pathname.slice(this.#hub.base.pathname.length)}`;
+    const [, kind, repository] = filePath.exec(path) ?? [];
+    if (kind !== undefined && repository !== undefined) {
+      const revision = url.searchParams.get('Revision') ?? 'master';
+      return { kind, repository, revision, path: url.searchParams.get('FilePath') ?? '' };
+    }
+    const [, ofLink, linked, revision, escaped] = linkedPath.exec(path) ?? [];
+    if (ofLink === undefined || linked === undefined || revision === undefined || escaped === undefined)
+      return undefined;
+    return { kind: ofLink, repository: linked, revision: unescaped(revision), path: unescaped(escaped) };
+  }
+
+  async #file(call: ClientCall, place: FilePlace): Promise<void> {
+    const { response, record, kind } = call;
     record.way = 'direct';
     let word: HubWord;
     try {
-      word = await this.#files.ask(call, isCommit.test(url.searchParams.get('Revision') ?? ''));
+      word = await this.#files.ask(call, isCommit.test(place.revision));
     } catch (error) {
       record.error = toDragonflyError(error);
       return answerError(response, record.error, { kind, type: 'proxy' });
@@ -110,11 +124,13 @@ export class ModelScopeDoor implements Door {
   /** Undefined for files that the hub does not name by a digest. */
   async #listed(call: ClientCall, message: IncomingMessage): Promise<HubFile | undefined> {
     const { url } = call;
-    const path = url.searchParams.get('FilePath');
-    const revision = url.searchParams.get('Revision') ?? 'master';
-    const list = new URL(url);
-    list.pathname += '/files';
-    list.search = new URLSearchParams({ Revision: revision, Recursive: 'True' }).toString();
+    const place = this.#placeOf(url);
+    if (!place) return undefined;
+    const { kind, repository, revision, path } = place;
+    const isModel = kind === 'models';
+    const { url: list } = this.#hub.urlOf(`/api/v1/${kind}/${repository}/repo/${isModel ? 'files' : 'tree'}`);
+    const where = isModel ? { Recursive: 'True' } : { Root: path.replace(/\/?[^/]*$/, '') };
+    list.search = new URLSearchParams({ Revision: revision, ...where }).toString();
     const told = listing.safeParse(await this.#answers.read(call, list)).data;
     const entry = told?.Data.Files.map((each) => listed.safeParse(each).data).find((each) => each?.Path === path);
     if (!entry) return undefined;
@@ -129,5 +145,20 @@ export class ModelScopeDoor implements Door {
         'x-linked-etag': `"${entry.Sha256}"`,
       },
     });
+  }
+}
+
+interface FilePlace {
+  readonly kind: string;
+  readonly repository: string;
+  readonly revision: string;
+  readonly path: string;
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }

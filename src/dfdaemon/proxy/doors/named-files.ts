@@ -1,6 +1,8 @@
 /** Sends files whose content a hub has named, by SHA-256 or by git's object id, to a caller who may have them. */
 import { hasBlobId } from '../../../core/bundle/listed-digest.ts';
+import { outside, resolveRange } from '../../../core/byte-range.ts';
 import type { DownloadRequest } from '../../task/open-task.ts';
+import { answerError } from '../answers.ts';
 import { downloadRequestFor, type DownloadDefaults } from '../content/download-request.ts';
 import type { TaskAnswers } from '../content/task-answers.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
@@ -48,8 +50,9 @@ export class NamedFiles {
     const judgement = judgePreconditions(call.header, flat(header));
     if (judgement === 'failed') return forwardDirectly(call, upstream);
     if (judgement === 'notModified') return tasks.notModified(call, header);
-    if (lengthBytes === 0) return this.describe(call, file); // an empty file needs no request
     const demand = judgement === 'ignoreRange' ? rangeDemand(undefined) : rangeDemand(call.header['range']);
+    if (demand.kind === 'one' && !resolveRange(demand.spec, lengthBytes)) return unsatisfiable(call, lengthBytes);
+    if (lengthBytes === 0) return this.describe(call, file); // an empty file needs no request
     const request = named(downloadRequestFor(call, undefined, defaults), file);
     try {
       if (file.sha256 !== undefined || (await this.#isRight(call, request, file))) {
@@ -70,6 +73,12 @@ export class NamedFiles {
     const content = await smallContentOf(whole, lengthBytes);
     return content !== undefined && blobId !== undefined && hasBlobId(content, blobId);
   }
+}
+
+/** The hub would lead to a store that says the same. */
+function unsatisfiable({ response, kind, record }: ClientCall, lengthBytes: number): void {
+  record.error = outside(lengthBytes);
+  answerError(response, record.error, { kind, type: 'proxy', header: { 'content-range': `bytes */${lengthBytes}` } });
 }
 
 /** The task's identity is the content itself; users cannot choose an identity with this prefix. */

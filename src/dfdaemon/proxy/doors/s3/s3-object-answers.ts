@@ -187,7 +187,7 @@ export class S3ObjectAnswers {
     const told: Record<string, string | string[]> = { ...(wanted ? header : withoutChecksums(header)) };
     for (const [name, value] of target.query) {
       if (!name.startsWith('response-')) continue;
-      if (!/^[\t\x20-\x7e]*$/.test(value))
+      if (!/^[\t\x20-\x7e\xa0-\xff]*$/.test(value))
         throw new S3Refusal('InvalidArgument', `${name} cannot be sent as a header.`);
       told[name.slice('response-'.length)] = value;
     }
