@@ -29,6 +29,11 @@ export const proxyLimits = {
   upstreamHeaderTimeoutMs: 60_000,
   /** Silence in an upstream's body after which the connection counts as broken. */
   upstreamIdleTimeoutMs: 60_000,
+  /**
+   * Both for what a client of the forward proxy has asked itself: services that compute, and streams of events, are silent
+   * for minutes. As long as the client itself may be silent.
+   */
+  patientTimeoutMs: 5 * 60_000,
   /** Connections per upstream host, and how many idle ones are kept. */
   upstreamConnections: 256,
   upstreamIdleConnections: 16,

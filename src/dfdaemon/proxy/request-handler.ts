@@ -24,6 +24,7 @@ import type { PeerAnswers } from './content/peers.ts';
 import type { ProxySettings } from './proxy-config.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { isRegistryControl, registryPath } from './registry/registry-path.ts';
+import { hasForeignRange } from './wire/range-answer.ts';
 import { refuseUnsureFraming, requestFraming } from './wire/request-framing.ts';
 import { readRequestOptions } from './request-options.ts';
 import { isEquivalent, isExact, requestTarget, retargeted } from './wire/request-target.ts';
@@ -192,7 +193,8 @@ export class RequestHandler {
     const target = verdict ? retargeted(call, verdict.url) : call;
     const blob = kind === 'mirror' && !mirror.useRules && path?.kind === 'blob';
     const wanted = options.usePeers ?? (verdict?.peers === true || blob);
-    const allowed = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
+    const ofPeers = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
+    const allowed = ofPeers && !hasForeignRange(request.headers);
     if (request.method === 'GET' && plain && wanted && allowed)
       return peers.answer(target, verdict?.filteredQueryParams);
     if (!safeMethods.has(request.method ?? '')) {
@@ -205,7 +207,12 @@ export class RequestHandler {
     }
     const bare = kind === 'mirror' && /^\/v2\/?$/.test(request.url ?? '') && options.registry === undefined;
     const ping = bare || (this.#options.servesWithoutOrigin && /^\/v2\/?$/.test(url.pathname));
-    return forwardDirectly(target, upstream, ping ? { whenUnreachable: answerPing } : {});
+    const describe = (): boolean => peers.describe(target, verdict?.filteredQueryParams);
+    const isHead = request.method === 'HEAD' && plain && wanted && allowed;
+    return forwardDirectly(target, upstream, {
+      ...(isHead && { whenUnreachable: describe }),
+      ...(ping && { whenUnreachable: answerPing }),
+    });
   }
 
   #admitted(request: IncomingMessage, response: ServerResponse, kind: CallKind, record: CallRecord): boolean {
@@ -285,9 +292,10 @@ function noteChange({ url }: ClientCall, { statusCode = 502, headers }: Incoming
  * podman and CRI-O ping a mirror before they tell it, by the path, which registry they mean. The configured one being
  * away says nothing about that. Others ping the registry itself, and would not ask for what nodes have of it.
  */
-function answerPing(response: ServerResponse): void {
+function answerPing(response: ServerResponse): boolean {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': 2 });
   response.end('{}');
+  return true;
 }
 
 /** Undefined when the client may use the proxy. Used for CONNECT as well. */

@@ -43,10 +43,10 @@ export function inquiryOf(
   const signed = signedHeaders(header, url);
   const conditioned = preconditionNames.filter((name) => header[name] !== undefined);
   const ranged = header['range'] !== undefined;
-  const rangeIsSigned = ranged && signed.has('range');
+  const rangeIsSigned = signed.has('range');
   if (conditioned.some((name) => signed.has(name))) return undefined;
   const held = small !== undefined || known.length > 0;
-  if (!held && (nameless || rangeIsSigned)) return undefined;
+  if (!held && (nameless || (ranged && rangeIsSigned))) return undefined;
   // On a node without a swarm the client's own request is both question and fetch. With many nodes it would start as many copies.
   if (!held && !ranged && alone) return ownInquiry(call);
   const bare = Object.fromEntries(Object.entries(header).filter(([name]) => !conditioned.includes(name as never)));

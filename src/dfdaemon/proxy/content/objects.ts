@@ -40,6 +40,7 @@ import { inquiryOf, ownInquiry, type Inquiry } from './inquiry.ts';
 import type { InHand, Outcome, Proof } from './outcome.ts';
 import { OwnFetches, storableOf, type Fetched } from './own-fetch.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
+import { describeObject, heldObject, objectQuestion } from './without-origin.ts';
 import type { Upstream } from '../wire/upstream.ts';
 
 export interface ObjectAnswersOptions {
@@ -364,27 +365,19 @@ export class ObjectAnswers {
 
   /** Serves what is stored to callers that were proven to be allowed to have it. */
   async #withoutOrigin(call: ClientCall, request: DownloadRequest): Promise<boolean> {
-    const { access, engine } = this.#options;
-    const object = this.#known
-      .of(request)
-      .find(
-        ({ representation, freshness }) =>
-          freshness?.mayBeUsedStale !== false &&
-          access.servesWithoutOrigin(this.#questionOf(call, request, representation)),
-      );
-    const held =
-      object &&
-      this.#known
-        .identities(request, object.representation, variantOf(flat(object.header)['vary'], call.header))
-        .find((identity) => engine.headOf(engine.taskIdOf(identity)));
-    if (!object || !held) return false;
-    await this.#serve(call, request, object, undefined);
-    return true;
+    const object = heldObject(call, request, { ...this.#options, known: this.#known });
+    if (object) await this.#serve(call, request, object, undefined);
+    return object !== undefined;
   }
 
-  #questionOf(call: ClientCall, request: DownloadRequest, { validator, lengthBytes }: Representation) {
-    const object = [this.#options.engine.taskIdOf(request), validator, lengthBytes].join('\n');
-    return { scope: call.url.origin, object, caller: callerKey(call.header) };
+  /** Answers HEAD when the origin cannot be asked. False when nothing is held for this caller. */
+  describe(call: ClientCall, request: DownloadRequest): boolean {
+    const object = heldObject(call, request, { ...this.#options, known: this.#known });
+    return object !== undefined && describeObject(call, object, this.#options.tasks);
+  }
+
+  #questionOf(call: ClientCall, request: DownloadRequest, representation: Representation) {
+    return objectQuestion(call, this.#options.engine.taskIdOf(request), representation);
   }
 
   #nothingCached({ response, kind }: ClientCall): void {

@@ -37,6 +37,12 @@ export class PeerAnswers {
     return this.#objects.answer(call, request);
   }
 
+  /** Answers HEAD of an object when its origin cannot be asked. False when nothing is held for this caller. */
+  describe(call: ClientCall, filteredQueryParams: readonly string[] | undefined): boolean {
+    if (registryPath(call.url.pathname)?.kind === 'blob') return false;
+    return this.#objects.describe(call, downloadRequestFor(call, filteredQueryParams, this.#options.defaults));
+  }
+
   /** A request that changes something at this URL has been answered. */
   changed(href: string): void {
     this.#objects.changed(href);

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { headerTowards } from '../../../core/net/credential-routes.ts';
+import { redirectTarget } from '../../../core/net/redirect-target.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { isLoopback, plainAddress } from '../access-guard.ts';
 import { sendOwn } from '../wire/direct.ts';
@@ -80,7 +81,7 @@ async function sendOr(
 function redirectOf(message: IncomingMessage, base: URL): URL | undefined {
   const { location } = message.headers;
   if (![301, 302, 303, 307, 308].includes(message.statusCode ?? 0) || location === undefined) return undefined;
-  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  const url = redirectTarget(location, base);
   return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined;
 }
 

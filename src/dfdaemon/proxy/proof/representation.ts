@@ -43,7 +43,8 @@ export function representationOf(statusCode: number, header: FlatHeader): Repres
 export function contentLengthOf(statusCode: number, header: FlatHeader): number | undefined {
   if (isCoded(header)) return undefined;
   if (statusCode === 206) return parseContentRange(header['content-range'] ?? '')?.totalBytes;
-  if (statusCode !== 200) return undefined;
+  // Some servers answer a range with 200 and say in Content-Range that it is a part.
+  if (statusCode !== 200 || header['content-range'] !== undefined) return undefined;
   if (header['transfer-encoding'] !== undefined || !/^\d{1,15}$/.test(header['content-length'] ?? '')) return undefined;
   return Number(header['content-length']);
 }

@@ -31,8 +31,9 @@ export class SmallAnswers {
 
   /** The answer may be kept and, as far as its header tells, is small. */
   mayKeep(freshness: Freshness, message: IncomingMessage): boolean {
-    const length = Number(message.headers['content-length'] ?? 0);
-    return message.statusCode !== 206 && freshness.storable && length <= proxyLimits.smallAnswerBytes;
+    const { 'content-length': length = 0, 'content-range': range } = message.headers;
+    const isPart = message.statusCode === 206 || range !== undefined; // some servers answer a range with 200
+    return !isPart && freshness.storable && Number(length) <= proxyLimits.smallAnswerBytes;
   }
 
   /** Stores the answer while it is being read, if it stays small and ends properly. */

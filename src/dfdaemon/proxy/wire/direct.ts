@@ -15,8 +15,8 @@ import { requestFraming } from './request-framing.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface ForwardHooks {
-  /** Produces the answer when the origin cannot be reached, in place of an error. */
-  readonly whenUnreachable?: (response: ServerResponse) => void;
+  /** Produces the answer when the origin cannot be reached, in place of an error, unless it returns false. */
+  readonly whenUnreachable?: (response: ServerResponse) => boolean;
   /** Called with the origin's answer before the client gets it. */
   readonly observe?: (message: IncomingMessage) => void;
 }
@@ -34,7 +34,7 @@ export async function forwardDirectly(
     message = await sendOwn(call, upstream);
   } catch (error) {
     record.error = toDragonflyError(error);
-    if (whenUnreachable && record.error.code === 'SOURCE_UNREACHABLE') return whenUnreachable(response);
+    if (record.error.code === 'SOURCE_UNREACHABLE' && whenUnreachable?.(response) === true) return;
     return answerError(response, record.error, { kind: call.kind, type: 'proxy' });
   }
   if (message.statusCode === 101) return passUpgrade(call, message);
@@ -86,6 +86,7 @@ export async function sendOwn(
         ],
         body,
         upgrade,
+        patient: call.kind !== 'mirror',
         onInformation: (information) => passInformation(response, information),
       },
     });

@@ -20,6 +20,11 @@ export function rangeDemand(header: string | undefined): RangeDemand {
   return specs.length === 1 ? { kind: 'one', spec: first } : { kind: 'several', specs };
 }
 
+/** Stores that take a range from a field of their own (`x-ms-range`) do not say in Vary that it chooses what they send. */
+export function hasForeignRange(header: Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(header).some((name) => /^(?:x-|request-).*range$/.test(name));
+}
+
 /**
  * The satisfiable ranges in the requested order. `whole` when they add up to the content or more, or when more than two
  * overlap: serving those would cost more than the content itself. Empty when none can be satisfied.

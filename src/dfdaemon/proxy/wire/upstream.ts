@@ -56,6 +56,8 @@ export interface ClientsOwn {
   readonly body: RequestBody | undefined;
   /** The origin may answer 101; the connection is then the answer's `socket`. */
   readonly upgrade: boolean;
+  /** The client has nobody else to ask, so it waits as it would without this proxy. */
+  readonly patient?: boolean;
   /** Called for 100, 102 and 103, before the answer. */
   readonly onInformation: (information: InformationEvent) => void;
 }
@@ -139,14 +141,14 @@ export class Upstream {
     const { url, signal, own } = request;
     signal.throwIfAborted();
     const outgoing = this.#open(request, way);
+    const { upstreamHeaderTimeoutMs, upstreamIdleTimeoutMs, patientTimeoutMs } = proxyLimits;
+    const headerMs = own?.patient === true ? patientTimeoutMs : upstreamHeaderTimeoutMs;
+    const idleMs = own?.patient === true ? patientTimeoutMs : upstreamIdleTimeoutMs;
     return new Promise((resolve, reject) => {
       let silent = true;
       const heard = (): void => void (silent = false);
       const aborting = onAbort(signal, () => void outgoing.destroy(signal.reason as Error));
-      const timer = setTimeout(
-        () => outgoing.destroy(timedOut(url.host)),
-        proxyLimits.connectTimeoutMs + proxyLimits.upstreamHeaderTimeoutMs,
-      );
+      const timer = setTimeout(() => outgoing.destroy(timedOut(url.host)), proxyLimits.connectTimeoutMs + headerMs);
       const stopBody = own?.body?.sendTo(outgoing, () => timer.refresh());
       const settle = (): void => {
         clearTimeout(timer);
@@ -170,7 +172,7 @@ export class Upstream {
         if (!isPlainCoding(message)) return void outgoing.destroy(unservedCoding(url.host));
         answer = message;
         answered(message);
-        message.setTimeout(proxyLimits.upstreamIdleTimeoutMs, () => message.destroy(timedOut(url.host)));
+        message.setTimeout(idleMs, () => message.destroy(timedOut(url.host)));
         // Two lengths at once: this answer is read as the coding says, but the connection is not reused.
         if (message.headers['transfer-encoding'] !== undefined && message.headers['content-length'] !== undefined)
           outgoing.shouldKeepAlive = false;
