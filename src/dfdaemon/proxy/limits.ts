@@ -30,10 +30,10 @@ export const proxyLimits = {
   /** Silence in an upstream's body after which the connection counts as broken. */
   upstreamIdleTimeoutMs: 60_000,
   /**
-   * Both for what a client of the forward proxy has asked itself: services that compute, and streams of events, are silent
-   * for minutes. As long as the client itself may be silent.
+   * The same for a client's own request, header and body: repositories fetch or scan what they are asked for first, and
+   * streams of events may be silent. The client itself knows best how long it waits.
    */
-  patientTimeoutMs: 5 * 60_000,
+  ownSilenceMs: 15 * 60_000,
   /** Connections per upstream host, and how many idle ones are kept. */
   upstreamConnections: 256,
   upstreamIdleConnections: 16,

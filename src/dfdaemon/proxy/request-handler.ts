@@ -12,6 +12,7 @@ import { RateLimiter } from '../../core/rate-limiter.ts';
 import { isLoopback, plainAddress, type AccessGuard } from './access-guard.ts';
 import { answerError } from './answers.ts';
 import { bodyOfUpgrade } from './wire/client-server.ts';
+import { ownConnections } from './wire/connection-sign-in.ts';
 import { forwardDirectly } from './wire/direct.ts';
 import type { Door } from './doors/door.ts';
 import { newRecord, type ClientCall, type CallKind, type CallRecord } from './client-call.ts';
@@ -24,9 +25,9 @@ import type { PeerAnswers } from './content/peers.ts';
 import type { ProxySettings } from './proxy-config.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { isRegistryControl, registryPath } from './registry/registry-path.ts';
-import { hasForeignRange } from './wire/range-answer.ts';
 import { refuseUnsureFraming, requestFraming } from './wire/request-framing.ts';
 import { readRequestOptions } from './request-options.ts';
+import { hasForeignRange, isClearRange } from './wire/range-answer.ts';
 import { isEquivalent, isExact, requestTarget, retargeted } from './wire/request-target.ts';
 import type { ProxyRules, WhiteList } from './rules.ts';
 import { Slots } from './slots.ts';
@@ -179,28 +180,31 @@ export class RequestHandler {
   }
 
   async #route(call: ClientCall): Promise<void> {
-    const { peers, manifests, upstream } = this.#options;
-    const { request, url, kind, options } = call;
-    const exact = isExact(call); // otherwise only the origin itself can tell what is meant
+    const { peers, manifests, upstream, mirror, rules } = this.#options;
+    const { request, kind, options } = call;
+    const verdict = kind !== 'mirror' || mirror.useRules ? rules.match(call.url) : undefined;
+    const target = verdict ? retargeted(call, verdict.url) : call;
+    const { url } = target;
+    const isSafe = safeMethods.has(request.method ?? '');
+    const changes = (message: IncomingMessage): void => noteChange(target, message, peers);
+    if (ownConnections(request, url)) return forwardDirectly(target, upstream, isSafe ? {} : { observe: changes });
+    const exact = isExact(target); // otherwise only the origin itself can tell what is meant
     // A request with a body, or for another protocol, must go to the origin as well.
-    const plain = isEquivalent(call) && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
+    const plain = isEquivalent(target) && requestFraming(request) === 'none' && bodyOfUpgrade(request) === undefined;
     const path = exact ? registryPath(url.pathname) : undefined;
     const reads = exact && plain && (request.method === 'GET' || request.method === 'HEAD');
-    if (reads && path?.kind === 'manifest') return manifests.answer(call, path);
-    if (path?.kind === 'manifest' && !safeMethods.has(request.method ?? '')) manifests.forget(url, path);
-    const { mirror, rules } = this.#options;
-    const verdict = kind !== 'mirror' || mirror.useRules ? rules.match(url) : undefined;
-    const target = verdict ? retargeted(call, verdict.url) : call;
+    if (reads && path?.kind === 'manifest') return manifests.answer(target, path);
+    if (path?.kind === 'manifest' && !isSafe) manifests.forget(url, path);
     const blob = kind === 'mirror' && !mirror.useRules && path?.kind === 'blob';
     const wanted = options.usePeers ?? (verdict?.peers === true || blob);
-    const ofPeers = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(target.url);
-    const allowed = ofPeers && !hasForeignRange(request.headers);
-    if (request.method === 'GET' && plain && wanted && allowed)
+    const allowed = !(kind === 'mirror' && mirror.direct) && !isRegistryControl(url);
+    const isRangeKnown = isClearRange(call.header['range']) && !hasForeignRange(request.headers);
+    if (request.method === 'GET' && plain && wanted && allowed && isRangeKnown)
       return peers.answer(target, verdict?.filteredQueryParams);
-    if (!safeMethods.has(request.method ?? '')) {
+    if (!isSafe) {
       const pushed = exact ? this.#options.pushes?.watch(target) : undefined;
       const observe = (message: IncomingMessage): void => {
-        noteChange(target, message, peers);
+        changes(message);
         pushed?.(message);
       };
       return forwardDirectly(target, upstream, { observe });
@@ -279,12 +283,12 @@ export class RequestHandler {
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** The content stored for this URL, and for the URLs that the answer names on the same host, may have changed (RFC 9111 §4.4). */
-function noteChange({ url }: ClientCall, { statusCode = 502, headers }: IncomingMessage, peers: PeerAnswers): void {
+function noteChange({ url, request }: ClientCall, { statusCode = 502, headers }: IncomingMessage, peers: PeerAnswers): void {
   if (statusCode >= 400) return;
   for (const text of ['', headers.location, headers['content-location']]) {
     if (text === undefined || !URL.canParse(text, url.href)) continue;
     const changed = new URL(text, url);
-    if (changed.host === url.host) peers.changed(changed.href);
+    if (changed.host === url.host) peers.changed(changed, request.method);
   }
 }
 

@@ -18,8 +18,8 @@ import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
-import { flat, headerOfAnswer, refreshed } from '../proof/answer-header.ts';
-import { callerKey } from '../proof/caller.ts';
+import { aboutContent, flat, headerOfAnswer, refreshed } from '../proof/answer-header.ts';
+import { callerKey, callerOf } from '../proof/caller.ts';
 import { Freshness, onlyIfCached } from '../proof/freshness.ts';
 import { isOtherPage, KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
 import { AnsweredRequest } from '../proof/opened-origin.ts';
@@ -29,15 +29,16 @@ import type { Possession } from '../proof/possession.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
 import { askOrigin, type OriginAnswer } from '../proof/question.ts';
 import { representationOf, sameRepresentation, type Representation } from '../proof/representation.ts';
-import { nothingToTell, objectToTell, sharedFirst, whatIsAsked, type SharedObject } from '../proof/shared-object.ts';
+import { nothingToTell, objectToTell, sharedFirst, type SharedObject } from '../proof/shared-object.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
+import { sharedRequest } from '../proof/shared-request.ts';
 import { signedHeaders } from '../proof/signed-headers.ts';
 import { SmallAnswers } from '../proof/small-answers.ts';
 import { isOfUrl, variantOf } from '../proof/variant.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import { sendSmall } from './send-small.ts';
 import { inquiryOf, ownInquiry, type Inquiry } from './inquiry.ts';
-import type { InHand, Outcome, Proof } from './outcome.ts';
+import { forOthers, type InHand, type Outcome, type Proof } from './outcome.ts';
 import { OwnFetches, storableOf, type Fetched } from './own-fetch.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
 import { describeObject, heldObject, objectQuestion } from './without-origin.ts';
@@ -63,7 +64,7 @@ export class ObjectAnswers {
   /** URLs that were changed: nothing stored for them is fresh until the origin has been asked. */
   readonly #changed = new LRUCache<string, true>({ max: proxyLimits.knownObjects });
   readonly #asking = new Map<string, Promise<Outcome>>();
-  readonly #first = new OwnFetches<Outcome>();
+  readonly #first = new OwnFetches<Outcome>((outcome) => ({ ...outcome, proof: forOthers(outcome.proof) }));
 
   constructor(options: ObjectAnswersOptions) {
     this.#options = options;
@@ -125,6 +126,8 @@ export class ObjectAnswers {
       inHand?.discard();
       return sendSmall(call, proof.small, this.#options.tasks);
     }
+    // A part that is not the requested one, or one of several choices, is no beginning of what could be stored.
+    if (inHand?.statusCode === 206) return relayOwn(call, inHand.first, this.#small);
     if (proof.object) return this.#serve(call, request, proof.object, inHand);
     if (inHand) return relayOwn(call, inHand.first, this.#small);
     if (failure) return this.#away(call, request, failure);
@@ -151,7 +154,7 @@ export class ObjectAnswers {
     if (named || !hasSwarm() || !tasks.mayGoToSource) return {};
     const inquiry = ownInquiry(call);
     const { range: _, ...apartFromRange } = header;
-    const key = this.#keyOf(call, { ...inquiry, header: apartFromRange });
+    const { key } = sharedRequest({ kind: 'first', url: call.url, header: apartFromRange, dependsOn: 'request' });
     const ask = async (): Promise<Outcome> => {
       const outcome = await this.#put(call, request, inquiry);
       return { ...outcome, ...storableOf(call, outcome.proof.object, outcome.inHand) };
@@ -174,19 +177,15 @@ export class ObjectAnswers {
 
   /** Callers that ask the same at the same time with the same rights share one question. */
   async #ask(call: ClientCall, request: DownloadRequest, inquiry: Inquiry): Promise<Outcome> {
-    const key = this.#keyOf(call, inquiry);
+    const { key } = sharedRequest({ kind: 'object', url: call.url, header: inquiry.header, dependsOn: 'request' });
     const running = this.#asking.get(key);
     if (running) {
       const { proof } = await running; // an answer in hand belongs to the other caller, whether or not it was sent
-      return { proof, inHand: undefined };
+      return { proof: forOthers(proof), inHand: undefined };
     }
     const asking = this.#putOnce(call, request, inquiry).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
-  }
-
-  #keyOf({ url, header }: ClientCall, inquiry: Inquiry): string {
-    return [url.href, callerKey(header), JSON.stringify(inquiry.header)].join('\n');
   }
 
   /** Nodes of the cluster share one question, too. A client's own request is never shared. */
@@ -204,8 +203,8 @@ export class ObjectAnswers {
   }
 
   #subject({ url, header }: ClientCall, request: DownloadRequest) {
-    const parts = ['object', this.#options.engine.taskIdOf(request), url.href, whatIsAsked(header)];
-    return { byDigest: false, parts, url, header };
+    const more = [this.#options.engine.taskIdOf(request)];
+    return { byDigest: false, ...sharedRequest({ kind: 'object', url, header, more, dependsOn: 'object' }) };
   }
 
   /** The origin has answered another node's equal request with the same credentials. */
@@ -290,7 +289,7 @@ export class ObjectAnswers {
   }
 
   #noteProof(call: ClientCall, request: DownloadRequest, object: KnownObject): void {
-    this.#known.note(request, object);
+    this.#known.note(request, { ...object, toldTo: callerOf(call) });
     this.#changed.delete(call.url.href);
     this.#options.access.prove(this.#questionOf(call, request, object.representation));
   }

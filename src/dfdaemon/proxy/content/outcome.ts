@@ -1,6 +1,7 @@
 /** The result of asking an origin on behalf of a caller. */
 import type { ByteRange } from '../../../core/byte-range.ts';
 import type { DragonflyError } from '../../../core/errors.ts';
+import { withoutCookies } from '../proof/answer-header.ts';
 import type { KnownObject } from '../proof/known-objects.ts';
 import type { OriginAnswer } from '../proof/question.ts';
 import type { Representation } from '../proof/representation.ts';
@@ -10,6 +11,14 @@ import type { SmallAnswer } from '../proof/small-answers.ts';
 export interface Proof {
   readonly small?: SmallAnswer | undefined;
   readonly object?: KnownObject | undefined;
+}
+
+/** The same for another caller: cookies are meant for whom they were sent to. */
+export function forOthers({ object, small }: Proof): Proof {
+  return {
+    small: small && { ...small, header: withoutCookies(small.header) },
+    object: object && { ...object, header: withoutCookies(object.header) },
+  };
 }
 
 /** The origin's answer, which may be passed on unchanged, but only to the client that asked. */

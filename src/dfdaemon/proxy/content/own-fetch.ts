@@ -108,6 +108,7 @@ interface OwnFetchOptions<Outcome> {
   readonly request: DownloadRequest;
   /** Sends the client's own request; never rejects. */
   readonly ask: () => Promise<Outcome>;
+
   /** What the client asks for; by default everything. */
   readonly demand?: RangeDemand;
   /** Waits for content that other nodes bring. */
@@ -117,6 +118,12 @@ interface OwnFetchOptions<Outcome> {
 /** The first requests of clients that are under way; clients whose requests an origin cannot tell apart share one. */
 export class OwnFetches<Outcome extends OwnOutcome> {
   readonly #running = new Map<string, Promise<Fetched<Outcome>>>();
+  readonly #forOthers: (outcome: Outcome) => Outcome;
+
+  /** @param forOthers what of an outcome other callers may see */
+  constructor(forOthers: (outcome: Outcome) => Outcome) {
+    this.#forOthers = forOthers;
+  }
 
   /** @param key equal for requests that an origin cannot tell apart; only the first caller gets the answer and the task. */
   async fetch(key: string, call: ClientCall, options: OwnFetchOptions<Outcome>): Promise<Fetched<Outcome>> {
@@ -129,7 +136,7 @@ export class OwnFetches<Outcome extends OwnOutcome> {
       const { outcome } = await running;
       if (!outcome) return { waiting };
       // An answer in hand belongs to the other caller, whether or not it was sent.
-      return { outcome: { ...outcome, inHand: undefined, storable: undefined, failure: undefined }, waiting };
+      return { outcome: { ...this.#forOthers(outcome), inHand: undefined, storable: undefined, failure: undefined }, waiting };
     }
     const fetching = fetchByOwnRequest(call, options).finally(() => this.#running.delete(key));
     this.#running.set(key, fetching);

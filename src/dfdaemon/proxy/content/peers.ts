@@ -44,7 +44,9 @@ export class PeerAnswers {
   }
 
   /** A request that changes something at this URL has been answered. */
-  changed(href: string): void {
-    this.#objects.changed(href);
+  changed(url: URL, method: string | undefined): void {
+    this.#objects.changed(url.href);
+    const path = method === 'DELETE' ? registryPath(url.pathname) : undefined;
+    if (path?.kind === 'blob') this.#blobs.deleted(url, path);
   }
 }

@@ -1,8 +1,8 @@
 /** What a caller may have while the origin cannot be asked: an object that was proven to be this caller's, and is stored here. */
 import type { DownloadRequest } from '../../task/open-task.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
-import { flat, type AnswerHeader } from '../proof/answer-header.ts';
-import { callerKey } from '../proof/caller.ts';
+import { aboutContent, flat, type AnswerHeader } from '../proof/answer-header.ts';
+import { callerOf } from '../proof/caller.ts';
 import type { KnownObject, KnownObjects } from '../proof/known-objects.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
@@ -18,11 +18,11 @@ interface Parts {
 
 /** What a proof is about. */
 export function objectQuestion(
-  { url, header }: ClientCall,
+  call: ClientCall,
   taskId: string,
   { validator, lengthBytes }: Representation,
 ): { readonly scope: string; readonly object: string; readonly caller: string } {
-  return { scope: url.origin, object: [taskId, validator, lengthBytes].join('\n'), caller: callerKey(header) };
+  return { scope: call.url.origin, object: [taskId, validator, lengthBytes].join('\n'), caller: callerOf(call) };
 }
 
 export function heldObject(
@@ -43,7 +43,9 @@ export function heldObject(
     known
       .identities(request, object.representation, variant ?? '')
       .some((identity) => engine.headOf(engine.taskIdOf(identity)));
-  return isHeld === true ? object : undefined;
+  if (isHeld !== true) return undefined;
+  const isOwn = object.toldTo === callerOf(call); // what another caller was told may be about him
+  return isOwn ? object : { ...object, header: aboutContent(object.header) };
 }
 
 /** Answers HEAD as the origin would. False when a condition of the client is one that the origin itself has to judge. */

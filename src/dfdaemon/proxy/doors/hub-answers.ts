@@ -14,7 +14,7 @@ import { forwardDirectly, relay, sendOwn } from '../wire/direct.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader, pairs } from '../wire/header.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
-import { aboutBody } from '../proof/preconditions.ts';
+import { aboutBody } from '../proof/shared-request.ts';
 import { variantOf } from '../proof/variant.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller, type HubAddress } from './hub-address.ts';

@@ -11,7 +11,7 @@ import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, type AnswerHeader } from '../proof/answer-header.ts';
-import { aboutBody } from '../proof/preconditions.ts';
+import { aboutBody } from '../proof/shared-request.ts';
 import { letGo } from '../proof/question.ts';
 import type { Upstream } from '../wire/upstream.ts';
 import { hubCaller } from './hub-address.ts';

@@ -12,6 +12,7 @@ import { proxyLimits } from '../limits.ts';
 import type { AnswerHeader } from '../proof/answer-header.ts';
 import { flat } from '../proof/answer-header.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
+import { sharedRequest } from '../proof/shared-request.ts';
 
 export interface HubQuestion<Told> {
   /** All that distinguishes the question from others, besides the caller and the URL. */
@@ -113,13 +114,8 @@ export class HubWords {
 
   #asked({ url, header }: ClientCall, parts: readonly string[]) {
     const named = Object.entries(header).filter(([name]) => name === 'authorization' || name === 'cookie');
-    return {
-      byDigest: false,
-      believed: this.#options.believed,
-      parts: ['hub', url.href, ...parts],
-      url,
-      header: Object.fromEntries(named),
-    };
+    const asked = { kind: 'hub', url, header: Object.fromEntries(named), more: parts, dependsOn: 'rights' as const };
+    return { byDigest: false, believed: this.#options.believed, ...sharedRequest(asked) };
   }
 }
 

@@ -39,6 +39,22 @@ export function headerOfTask(responseHeader: FlatHeader): Record<string, string>
   return Object.fromEntries(Object.entries(contentHeader(responseHeader)).filter(([name]) => !personal.has(name)));
 }
 
+const ofContent = /^(?:content-(?:type|language|disposition|md5)|etag|last-modified|vary|cache-control|expires|digest|repr-digest|x-amz-checksum-.+|x-goog-hash)$/;
+
+/** What is the same for all callers. */
+export function aboutContent(header: AnswerHeader): AnswerHeader {
+  return pick(
+    header,
+    Object.keys(header).filter((name) => ofContent.test(name)),
+  );
+}
+
+export function withoutCookies(header: AnswerHeader): AnswerHeader {
+  return 'set-cookie' in header || 'set-cookie2' in header
+    ? Object.fromEntries(Object.entries(header).filter(([name]) => !/^set-cookie2?$/.test(name)))
+    : header;
+}
+
 export function withoutChecksumsOf(header: AnswerHeader): AnswerHeader {
   return pick(header, Object.keys(withoutChecksums(flat(header))));
 }

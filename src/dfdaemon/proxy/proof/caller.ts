@@ -48,6 +48,16 @@ export function callerKey(header: Readonly<Record<string, string>>): string {
   return parts.length === 0 ? '' : createHash('sha256').update(parts.join('\n')).digest('base64');
 }
 
+/**
+ * The caller as far as a registry could tell: a right may lie in the query as well. Empty for a stranger, who has
+ * neither.
+ */
+export function callerOf({ header, url }: { readonly header: Readonly<Record<string, string>>; readonly url: URL }): string {
+  const caller = callerKey(header);
+  if (url.search === '') return caller;
+  return createHash('sha256').update(`${caller}\n${url.search}`).digest('base64');
+}
+
 /** The same request as an anonymous caller would send it. */
 export function withoutCredentials(header: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(header).filter(([name]) => neutral.has(name)));

@@ -54,13 +54,20 @@ export class Freshness {
     const demanded = directives(requestHeader['cache-control']);
     if (demanded.has('no-store') || demanded.get('max-age') === '0') return false;
     if (!this.isFor(url, requestHeader)) return false;
-    return this.#policy.satisfiesWithoutRevalidation(requestOf(url, requestHeader));
+    // A client may ask for stale answers, which are still not those of another client.
+    const asked = this.#mayBeAskedForStale ? requestHeader : { ...requestHeader, 'cache-control': withoutStale(demanded) };
+    return this.#policy.satisfiesWithoutRevalidation(requestOf(url, asked));
   }
 
   /** The answer may be used when the origin cannot be asked (RFC 9111 §4.2.4). */
   get mayBeUsedStale(): boolean {
     const told = directives(this.#asked.header['cache-control']);
     return !['no-cache', 'must-revalidate', 'proxy-revalidate', 's-maxage'].some((name) => told.has(name));
+  }
+
+  get #mayBeAskedForStale(): boolean {
+    const { header } = this.#asked;
+    return this.mayBeUsedStale && header['set-cookie'] === undefined && !directives(header['cache-control']).has('private');
   }
 
   /** The Age of an answer that is reused, in whole seconds. */
@@ -120,6 +127,11 @@ function directives(text: string | undefined): ReadonlyMap<string, string | unde
     if (!found.has(key)) found.set(key, value?.trim());
   }
   return found;
+}
+
+function withoutStale(demanded: ReadonlyMap<string, string | undefined>): string {
+  const kept = [...demanded].filter(([name]) => name !== 'max-stale');
+  return kept.map(([name, value]) => (value === undefined ? name : `${name}=${value}`)).join(', ');
 }
 
 function normalized(cacheControl: string): string {

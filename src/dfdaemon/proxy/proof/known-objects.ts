@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { DownloadRequest, OpenTask, TaskHead } from '../../task/open-task.ts';
 import { proxyLimits } from '../limits.ts';
-import { flat, headerOfTask, type AnswerHeader } from './answer-header.ts';
+import { flat, headerOfTask, withoutCookies, type AnswerHeader } from './answer-header.ts';
 import type { Freshness } from './freshness.ts';
 import {
   isPage,
@@ -18,6 +18,8 @@ export interface KnownObject {
   readonly header: AnswerHeader;
   /** Undefined when the origin's own words are not known on this node. */
   readonly freshness: Freshness | undefined;
+  /** The caller that the origin answered with this header. */
+  readonly toldTo?: string | undefined;
 }
 
 export interface Tasks {
@@ -62,7 +64,8 @@ export class KnownObjects {
     const others = (this.#told.get(id) ?? []).filter(
       ({ representation }) => !sameRepresentation(representation, object.representation),
     );
-    this.#told.set(id, [object, ...others].slice(0, proxyLimits.variants));
+    const kept = { ...object, header: withoutCookies(object.header) };
+    this.#told.set(id, [kept, ...others].slice(0, proxyLimits.variants));
   }
 
   /**

@@ -12,16 +12,17 @@ import { registryScope } from '../registry/registry-scope.ts';
 import { callerKey } from './caller.ts';
 import { sharedYes } from './registry-yes.ts';
 import type { SharedProofs } from './shared-proofs.ts';
+import { sharedParts, type SharedParts } from './shared-request.ts';
 
 /** The question asked of schedulers about such a blob. */
 export interface OpenBlob {
-  readonly parts: readonly string[];
+  readonly parts: SharedParts;
   readonly url: URL;
   readonly schema: z.ZodType<z.output<typeof sharedYes>>;
 }
 
 export function openBlob(url: URL, scope: string, reference: string): OpenBlob {
-  return { parts: ['open blob', scope, reference], url, schema: sharedYes };
+  return { parts: sharedParts('open blob', scope, reference), url, schema: sharedYes };
 }
 
 /** Announces a completed download of this seed if it shows that the blob is open. Never fails. */
@@ -31,7 +32,8 @@ export async function tellOpenBlob(
 ): Promise<void> {
   const url = isOfStranger(request) && URL.canParse(request.url) ? new URL(request.url) : undefined;
   const path = url && registryPath(url.pathname);
-  if (!url || path?.kind !== 'blob' || !isFetchedWhole(receipt) || receipt.verifiedDigest !== path.reference) return;
+  // A right may lie in the query.
+  if (!url || url.search !== '' || path?.kind !== 'blob' || !isFetchedWhole(receipt) || receipt.verifiedDigest !== path.reference) return;
   const subject = openBlob(url, registryScope(url, path), path.reference);
   await shared.tellOpen(subject, { value: { lengthBytes: receipt.contentLengthBytes, isShown: true }, ttlMs });
 }

@@ -55,6 +55,16 @@ export class OriginAccess {
     this.#grants.set(key, new Set([...(known ?? []), ...digests].slice(-maxDigestsPerCaller)));
   }
 
+  /** The object may be gone, or somebody else's: no proof of it counts any more. */
+  forget(scope: string, object: string): void {
+    for (const [key, digests] of this.#grants.entries()) {
+      if (!key.startsWith(`${scope}\n`) || !digests.has(object)) continue;
+      this.#grants.set(key, new Set([...digests].filter((digest) => digest !== object)));
+    }
+    for (const key of this.#proofs.keys())
+      if (key.startsWith(`${scope}\n`) && key.endsWith(`\n${object}`)) this.#proofs.delete(key);
+  }
+
   /** The caller has a proof, so the origin need not be asked. */
   isGranted({ scope, object, caller }: AccessQuestion): boolean {
     return [caller, ''].some(

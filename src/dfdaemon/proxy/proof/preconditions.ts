@@ -9,9 +9,6 @@ export const preconditionNames = [
   'if-range',
 ] as const;
 
-/** Fields of a request about the body it wants: an answer that is shared with others is asked for without them. */
-export const aboutBody: ReadonlySet<string> = new Set(['range', ...preconditionNames]);
-
 /** `ignoreRange`: the content has changed since the client read a part of it, so it gets the whole. */
 export type Judgement = 'go' | 'notModified' | 'failed' | 'ignoreRange';
 

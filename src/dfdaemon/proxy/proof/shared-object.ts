@@ -1,8 +1,6 @@
 /** The description of an object in an origin's answer, in the form shared with other nodes. */
 import { z } from 'zod';
 import type { AnswerHeader } from './answer-header.ts';
-import { withoutCredentials } from './caller.ts';
-import { preconditionNames } from './preconditions.ts';
 import type { Representation } from './representation.ts';
 
 const sharedObject = z.object({
@@ -28,28 +26,4 @@ export function objectToTell({
   readonly header: AnswerHeader;
 }): { readonly value: SharedObject; readonly ttlMs: 0 } | undefined {
   return 'set-cookie' in header ? undefined : { value: { ...representation, header: { ...header } }, ttlMs: 0 };
-}
-
-/** Request fields that do not select another object: they differ between requests, or name a range or a stored version. */
-const apart = new Set<string>([
-  ...preconditionNames,
-  'range',
-  'via',
-  'date',
-  'forwarded',
-  'traceparent',
-  'tracestate',
-  'b3',
-  'x-forwarded-for',
-  'x-request-id',
-  'x-correlation-id',
-]);
-
-/** Equal for requests that an origin answers with the same object, unless it distinguishes their callers. */
-export function whatIsAsked(header: Readonly<Record<string, string>>): string {
-  return JSON.stringify(
-    Object.entries(withoutCredentials(header))
-      .filter(([name]) => !apart.has(name))
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
 }

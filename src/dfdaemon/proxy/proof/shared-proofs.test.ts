@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { sharedParts } from './shared-request.ts';
 import { SharedProofs, type ProofSharing, type ProofSharingScope } from './shared-proofs.ts';
 
 /** Another member, which answers every question in the same way. */
@@ -17,7 +18,7 @@ async function answerTo(scope: ProofSharingScope, byDigest: boolean, believed = 
   const answered = await shared.once({
     byDigest,
     believed,
-    parts: ['question'],
+    parts: sharedParts('question'),
     url: new URL('https://origin.example/object'),
     header: {},
     ask: () => Promise.resolve('of the origin'),
@@ -40,7 +41,7 @@ test('members are believed where the operator says so for one origin, but not wh
 });
 
 test('what was told long ago is there when the origin is not', async () => {
-  const subject = { parts: ['question'], url: new URL('https://origin.example/'), header: {}, schema: z.string() };
+  const subject = { parts: sharedParts('question'), url: new URL('https://origin.example/'), header: {}, schema: z.string() };
   const shared = new SharedProofs(other, { clusterKey: Buffer.from('key'), scope: 'digests' });
   assert.equal(await shared.last({ ...subject, byDigest: true }), 'of another, long ago');
   assert.equal(await shared.last({ ...subject, byDigest: false }), undefined);

@@ -15,6 +15,7 @@ import type { z } from 'zod';
 import { toDragonflyError } from '../../../core/errors.ts';
 import { proxyLimits } from '../limits.ts';
 import { callerKey } from './caller.ts';
+import type { SharedParts } from './shared-request.ts';
 
 export interface ProofSharing {
   /** The host of the URL is this machine: elsewhere the same URL names other content. */
@@ -50,7 +51,7 @@ export interface SharedSubject<Told> {
   /** Members are believed about it even without a digest. */
   readonly believed?: boolean;
   /** Everything but the credential that distinguishes the question from others. */
-  readonly parts: readonly string[];
+  readonly parts: SharedParts;
   readonly url: URL;
   /** Header of the request that is to be answered. */
   readonly header: Readonly<Record<string, string>>;
@@ -64,7 +65,7 @@ export interface SharedQuestion<Own, Told> extends SharedSubject<Told> {
   /** How long others wait for the node that asks; longer where an origin is slow. */
   readonly turnMs?: number;
   /** Identifies the same question without a credential: what a seed got anonymously is open to everybody. */
-  readonly openParts?: readonly string[] | undefined;
+  readonly openParts?: SharedParts | undefined;
   readonly ask: () => Promise<Own>;
   /** The part of the answer that holds for others, and for how long; undefined when none does. */
   readonly told: (own: Own) => { readonly value: Told; readonly ttlMs: number } | undefined;

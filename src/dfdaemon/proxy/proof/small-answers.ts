@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
-import { flat, refreshed, type AnswerHeader } from './answer-header.ts';
+import { flat, refreshed, withoutCookies, type AnswerHeader } from './answer-header.ts';
 import { Freshness } from './freshness.ts';
 import type { FlatHeader } from './representation.ts';
 
@@ -79,7 +79,8 @@ export class SmallAnswers {
     this.#byUrl.delete(href);
   }
 
-  #add(url: URL, requestHeader: FlatHeader, answer: SmallAnswer): void {
+  #add(url: URL, requestHeader: FlatHeader, told: SmallAnswer): void {
+    const answer = { ...told, header: withoutCookies(told.header) };
     const others = (this.#byUrl.get(url.href) ?? []).filter(({ freshness }) => !freshness.isFor(url, requestHeader));
     this.#byUrl.set(url.href, [answer, ...others].slice(0, proxyLimits.variants));
   }

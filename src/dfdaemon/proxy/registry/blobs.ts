@@ -12,7 +12,7 @@ import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { downloadHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { flat, headerOfTask } from '../proof/answer-header.ts';
-import { callerKey } from '../proof/caller.ts';
+import { callerOf } from '../proof/caller.ts';
 import { openBlob } from '../proof/open-blobs.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
 import { sampleOf, samplePlace, type Possession } from '../proof/possession.ts';
@@ -27,6 +27,7 @@ import type { RegistryPath } from './registry-path.ts';
 import { registryScope } from './registry-scope.ts';
 import { sharedYes, yesFromOther, yesToTell, type Yes } from '../proof/registry-yes.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
+import { sharedRequest, type SharedRequest } from '../proof/shared-request.ts';
 import type { TaskAnswers, TaskOpener } from '../content/task-answers.ts';
 import type { Upstream } from '../wire/upstream.ts';
 
@@ -47,9 +48,19 @@ export class BlobAnswers {
   /** Registries whose word turned out false: their answers wait for the content itself. */
   readonly #unsure = new LRUCache<string, true>({ max: proxyLimits.unsureRegistries, ttl: proxyLimits.unsureMs });
   readonly #asking = new Map<string, Promise<Yes | undefined>>();
+  /** Blobs that a client of this node has deleted: what other nodes were told of them is older. */
+  readonly #deleted: LRUCache<string, true>;
 
   constructor(options: BlobAnswersOptions) {
     this.#options = options;
+    this.#deleted = new LRUCache({ max: proxyLimits.knownObjects, ttl: Math.max(1, options.access.ttlMs) });
+  }
+
+  /** A client has deleted the blob: the registry is asked anew about it, for whoever wants it. */
+  deleted(url: URL, path: RegistryPath): void {
+    const scope = registryScope(url, path);
+    this.#options.access.forget(scope, path.reference);
+    this.#deleted.set(`${scope}\n${path.reference}`, true);
   }
 
   /** Answers in every case. */
@@ -96,28 +107,33 @@ export class BlobAnswers {
     const { access } = this.#options;
     const question = this.#questionOf(call, path);
     if (access.isGranted(question) && this.#isShown(call, request)) return Promise.resolve({});
-    const key = [question.scope, question.object, question.caller, request.contentForCalculatingTaskId ?? ''].join(
-      '\n',
-    );
+    const asked = this.#askedFor(call, request, path);
+    const { key } = asked;
     const running = this.#asking.get(key);
     if (running) return running;
-    const asking = this.#askOnce(call, request, path).catch(() => undefined);
+    const asking = this.#askOnce(call, { request, path, asked }).catch(() => undefined);
     this.#asking.set(key, asking);
     void asking.finally(() => this.#asking.delete(key));
     return asking;
   }
 
   /** Nodes share one question at a time, and its answer while it counts. */
-  async #askOnce(call: ClientCall, request: DownloadRequest, path: RegistryPath): Promise<Yes | undefined> {
+  async #askOnce(
+    call: ClientCall,
+    { request, path, asked }: { request: DownloadRequest; path: RegistryPath; asked: SharedRequest },
+  ): Promise<Yes | undefined> {
     const { access, shared, possession } = this.#options;
     const question = this.#questionOf(call, path);
-    const isNamed = request.contentForCalculatingTaskId !== undefined;
-    const open = isNamed ? undefined : openBlob(call.url, question.scope, question.object);
+    if (this.#deleted.has(`${question.scope}\n${question.object}`)) {
+      const own = await this.#ask(call, request, path);
+      if (own) access.prove(question);
+      return own;
+    }
+    const isPlain = request.contentForCalculatingTaskId === undefined && call.url.search === '';
+    const open = isPlain ? openBlob(call.url, question.scope, question.object) : undefined;
     const answered = await shared.once({
       byDigest: true,
-      parts: ['blob', question.scope, question.object, request.contentForCalculatingTaskId ?? ''],
-      url: call.url,
-      header: call.header,
+      ...asked,
       openParts: open?.parts,
       ask: () => this.#ask(call, request, path),
       schema: sharedYes,
@@ -266,7 +282,14 @@ export class BlobAnswers {
   }
 
   #questionOf(call: ClientCall, path: RegistryPath) {
-    return { scope: registryScope(call.url, path), object: path.reference, caller: callerKey(call.header) };
+    return { scope: registryScope(call.url, path), object: path.reference, caller: callerOf(call) };
+  }
+
+  /** Whether the caller may have the blob, whichever part of it, and on whatever condition. */
+  #askedFor({ url, header }: ClientCall, request: DownloadRequest, path: RegistryPath): SharedRequest {
+    const content = [registryScope(url, path), path.reference];
+    const more = [request.contentForCalculatingTaskId ?? ''];
+    return sharedRequest({ kind: 'blob', url, header, content, more, dependsOn: 'rights' });
   }
 }
 
@@ -283,12 +306,18 @@ async function closed(opened: Promise<PromiseSettledResult<OpenTask>>): Promise<
   if (given.status === 'fulfilled') await given.value[Symbol.asyncDispose]();
 }
 
+/** Of the same algorithm; by another one, which some registries answer with, only the content can tell. */
+function namesOther(claimed: string | undefined, digest: string): boolean {
+  const [algorithm] = digest.split(':');
+  const comparable = (claimed ?? '').split(',').map((text) => text.trim());
+  return comparable.some((text) => text.startsWith(`${algorithm}:`) && text !== digest);
+}
+
 /** Reads as much of the answer as needed and releases it. @param offset of a sample that is to be compared */
 async function yesOf(answer: OriginAnswer, path: RegistryPath, offset: number | undefined): Promise<Yes | undefined> {
   const { statusCode, header } = answer;
   const lengthBytes = contentLengthOf(statusCode, header);
-  const claimed = header['docker-content-digest'];
-  const other = claimed !== undefined && claimed !== path.reference;
+  const other = namesOther(header['docker-content-digest'], path.reference);
   if (lengthBytes === undefined || lengthBytes === 0 || isPage(header) || other) {
     answer.discard();
     return undefined;

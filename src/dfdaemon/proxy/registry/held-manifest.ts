@@ -12,7 +12,6 @@ export interface HeldManifest {
   readonly lines: undefined;
   readonly header: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  readonly etag: undefined;
 }
 
 interface Opener {
@@ -42,7 +41,7 @@ export async function heldManifest(
       'docker-content-digest': digest,
       'x-dragonfly-task-id': task.taskId,
     };
-    return { statusCode: 200, statusMessage: 'OK', lines: undefined, header, body, etag: undefined };
+    return { statusCode: 200, statusMessage: 'OK', lines: undefined, header, body };
   } catch {
     return undefined; // the client is then told that the registry is unreachable
   }

@@ -10,17 +10,16 @@ import { LRUCache } from 'lru-cache';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { isTemporaryStatus } from '../../../core/net/origin-status.ts';
 import { answerError, answerOriginStatus } from '../answers.ts';
-import { callerKey } from '../proof/caller.ts';
+import { callerOf } from '../proof/caller.ts';
 import { notARegistry, relay, sendOwn } from '../wire/direct.ts';
 import { decoded } from './content-coding.ts';
+import { conditionFor, confirms, forOthers, refreshedBy } from './manifest-answers.ts';
 import { hasDigest } from './manifest-digest.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { forwardedAnswerLines, forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import { originIsDown, type OriginAccess } from '../proof/origin-access.ts';
 import { learnRefusal } from '../proof/refusal.ts';
-import { aboutBody } from '../proof/preconditions.ts';
-import { strongValidator } from '../proof/representation.ts';
 import {
   manifestFromOther,
   manifestToTell,
@@ -28,6 +27,7 @@ import {
   type ManifestAnswer as Answer,
 } from '../proof/shared-manifest.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
+import { aboutBody, sharedRequest, type SharedRequest } from '../proof/shared-request.ts';
 import type { BlobSizes } from './blob-sizes.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
 import { registryScope } from './registry-scope.ts';
@@ -37,7 +37,6 @@ export interface KnownManifest extends Answer {
   readonly body: Buffer;
   /** The decoded manifest, if the body is compressed. */
   readonly content?: Buffer;
-  readonly etag: string | undefined;
 }
 
 export interface ManifestsOptions {
@@ -95,33 +94,30 @@ export class Manifests {
 
   /** Callers that ask the same at the same time with the same rights share one question. */
   async #shared(call: ClientCall, path: RegistryPath): Promise<Answer> {
-    const { request, header, url } = call;
-    const method = request.method ?? 'GET';
-    const key = [method, url.href, callerKey(header), variantOf(header), wishesOf(header)].join('\n');
+    const asked = askedFor(call);
+    const { key } = asked;
     for (;;) {
       const running = this.#asking.get(key);
       if (!running) break;
       try {
-        return await running;
+        return forOthers(await running);
       } catch (error) {
         // The caller that asked has left, or its answer cannot be shared: this one asks for itself.
         if (!(error instanceof TooLargeError) && toDragonflyError(error).code !== 'CANCELLED') throw error;
         call.signal.throwIfAborted();
       }
     }
-    const asking = this.#askOnce(call, path).finally(() => this.#asking.delete(key));
+    const asking = this.#askOnce(call, path, asked).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
   /** Nodes share one question at a time; a manifest with the requested digest stays the same while the answer counts. */
-  async #askOnce(call: ClientCall, path: RegistryPath): Promise<Answer> {
-    const { request, header, url } = call;
+  async #askOnce(call: ClientCall, path: RegistryPath, asked: SharedRequest): Promise<Answer> {
+    const { request } = call;
     const answered = await this.#sharedProofs.once({
       byDigest: isDigest(path.reference),
-      parts: ['manifest', request.method ?? '', url.href, variantOf(header), wishesOf(header)],
-      url,
-      header,
+      ...asked,
       ask: () => this.#ask(call, path),
       schema: sharedManifest,
       told: (answer) => manifestToTell(answer, this.#sharedForMs(request, path)),
@@ -138,56 +134,51 @@ export class Manifests {
   }
 
   async #ask(call: ClientCall, path: RegistryPath): Promise<Answer> {
-    const { request, header, url, trust, loopbackAllowed, signal } = call;
+    const { request, header, url, kind } = call;
     const scope = registryScope(url, path);
-    const key = `${url.href}\n${variantOf(header)}`;
-    const known = this.#known.get(key);
+    const known = this.#known.get(keyOfForm(call));
     // HEAD has no body to save, and for a manifest by digest registries answer 304 without checking that it still exists.
-    const conditional = request.method === 'GET' && wishesOf(header) === '';
-    const condition = conditional && known?.etag !== undefined;
+    const conditional = request.method === 'GET' && !Object.keys(header).some((name) => aboutBody.has(name));
+    const condition = conditional && known ? conditionFor(known) : undefined;
     let message: IncomingMessage;
     try {
-      message = condition
-        ? await this.#upstream.send({
-            method: request.method ?? 'GET',
-            url,
-            header: { ...header, 'if-none-match': known.etag ?? '' },
-            trust,
-            loopbackAllowed,
-            signal,
-          })
-        : await sendOwn(call, this.#upstream);
+      message = await sendOwn(call, this.#upstream, condition);
+      if (message.statusCode === 304 && condition && known) {
+        const told = await received(message, true);
+        if (confirms(told, known)) return this.#goesOn(call, path, refreshedBy(known, told));
+        message = await sendOwn(call, this.#upstream);
+      }
     } catch (error) {
       return this.#whileDown(call, path, { scope, known, error: toDragonflyError(error) });
     }
     const statusCode = message.statusCode ?? 502;
     if (isTemporaryStatus(statusCode)) return this.#whileRefusing(call, path, { scope, known, message });
-    const caller = callerKey(header);
-    if (statusCode === 304 && condition) {
-      message.resume();
-      this.#access.grant(scope, caller, provenDigests(known.content ?? known.body));
-      return known;
-    }
     const answer = await received(message, request.method === 'HEAD');
     if (statusCode === 401 || statusCode === 403)
       this.#access.remember(scope, { statusCode, header: single(answer.header) });
     if (statusCode !== 200) return answer;
-    if (text(answer, 'content-type').startsWith('text/html')) throw notARegistry(url);
+    if (kind === 'mirror' && text(answer, 'content-type').startsWith('text/html')) throw notARegistry(url);
     learnRefusal(call, scope, { access: this.#access, upstream: this.#upstream });
     this.#note(call, path, answer);
     return answer;
   }
 
+  /** The registry has said that the manifest is still this one. */
+  #goesOn(call: ClientCall, path: RegistryPath, answer: KnownManifest): Answer {
+    this.#known.set(keyOfForm(call), forOthers(answer));
+    this.#access.grant(registryScope(call.url, path), callerOf(call), provenDigests(answer.content ?? answer.body));
+    return answer;
+  }
+
   /** Throws DIGEST_MISMATCH. */
-  #note({ header, url }: ClientCall, path: RegistryPath, answer: Answer): void {
+  #note(call: ClientCall, path: RegistryPath, answer: Answer): void {
     if (!answer.body) return;
     const content = decoded(answer.body, text(answer, 'content-encoding'));
     if (!content) return; // the client will see for itself
     verify(path, answer, content);
-    const etag = strongValidator({ etag: text(answer, 'etag') });
-    this.#known.set(`${url.href}\n${variantOf(header)}`, { ...answer, body: answer.body, content, etag });
+    this.#known.set(keyOfForm(call), forOthers({ ...answer, body: answer.body, content }));
     this.#sizes.note(content);
-    this.#access.grant(registryScope(url, path), callerKey(header), provenDigests(content));
+    this.#access.grant(registryScope(call.url, path), callerOf(call), provenDigests(content));
   }
 
   /** The registry is failing or asks for a pause: serves a known or held manifest if the caller may have it, else the registry's answer. */
@@ -214,7 +205,7 @@ export class Manifests {
     { scope, error, ...state }: { scope: string; known: KnownManifest | undefined; error: DragonflyError },
   ): Promise<Answer> {
     if (!originIsDown(error) && error.details?.statusCode !== 429) throw error;
-    const caller = callerKey(call.header);
+    const caller = callerOf(call);
     if (!state.known && !this.#access.hasGrants(scope, caller)) this.#access.whileDown(scope, error);
     const known = state.known ?? (await this.#held(call, path));
     if (!known) throw error;
@@ -227,14 +218,15 @@ export class Manifests {
   }
 }
 
-/** Request fields by which a registry may choose the form of its answer. */
-function variantOf(header: Readonly<Record<string, string>>): string {
-  return `${header['accept'] ?? ''}\n${header['accept-encoding'] ?? ''}`;
+function askedFor({ request: { method }, url, header }: ClientCall): SharedRequest {
+  return sharedRequest({ kind: 'manifest', method, url, header, dependsOn: 'answer' });
 }
 
-/** Conditions and a range of the caller's own: the answer to them is for whoever asks with the same. */
-function wishesOf(header: Readonly<Record<string, string>>): string {
-  return [...aboutBody].flatMap((name) => (header[name] === undefined ? [] : [`${name}: ${header[name]}`])).join('\n');
+/** A manifest in one form, whoever asks, and whatever part of it he wants. */
+function keyOfForm({ url, header }: ClientCall): string {
+  const form = Object.fromEntries(Object.entries(header).filter(([name]) => !aboutBody.has(name)));
+  const { parts } = sharedRequest({ kind: 'manifest', url, header: form, dependsOn: 'answer' });
+  return `${url.href}\n${parts.join('\n')}`;
 }
 
 function send(call: ClientCall, answer: Answer): void {
@@ -322,15 +314,12 @@ function downError({ statusCode, header }: Answer): DragonflyError {
   });
 }
 
-/** Throws DIGEST_MISMATCH when the body is not what was requested or what the registry says it is. */
-function verify(path: RegistryPath, answer: Answer, body: Buffer): void {
-  const claimed = text(answer, 'docker-content-digest');
-  for (const digest of [path.reference, claimed]) {
-    if (!isDigest(digest) || hasDigest(body, text(answer, 'content-type'), digest)) continue;
-    throw new DragonflyError('DIGEST_MISMATCH', `the registry delivered a manifest that is not ${digest}`, {
-      hint: 'The registry, or something on the way to it, changes what it delivers.',
-    });
-  }
+/** Throws DIGEST_MISMATCH when the body is not what was requested. What the registry calls it is between it and its client. */
+function verify({ reference }: RegistryPath, answer: Answer, body: Buffer): void {
+  if (!isDigest(reference) || hasDigest(body, text(answer, 'content-type'), reference)) return;
+  throw new DragonflyError('DIGEST_MISMATCH', `the registry delivered a manifest that is not ${reference}`, {
+    hint: 'The registry, or something on the way to it, changes what it delivers.',
+  });
 }
 
 /** The digests that this manifest proves the caller may read: its own and those it names. */

@@ -24,12 +24,15 @@ export function isDigest(reference: string): boolean {
   return /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(reference);
 }
 
+const controls = /\/v2(?:\/?|\/_catalog|\/.+\/(?:tags\/list|referrers\/[^/]+|blobs\/uploads(?:\/[^/]*)?))$/;
+
 /**
  * Requests of the registry protocol that must reach the registry even if a rule matches every URL: ping, tags,
- * catalogue, uploads, and token requests, which are recognised by the parameters that the token protocol requires.
+ * catalogue, referrers, uploads, and token requests, which are recognised by the parameters that the token protocol
+ * requires. Anything else below a directory `v2` is a file like others.
  */
 export function isRegistryControl(url: URL): boolean {
-  if (/\/v2(\/|$)/.test(url.pathname)) return registryPath(url.pathname)?.kind !== 'blob';
+  if (controls.test(url.pathname) || registryPath(url.pathname)?.kind === 'manifest') return true;
   const { searchParams: query } = url;
   return query.has('service') && (query.has('scope') || query.has('account'));
 }

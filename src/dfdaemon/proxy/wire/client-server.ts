@@ -55,8 +55,16 @@ export function bodyOfUpgrade(request: IncomingMessage): Buffer | undefined {
   return upgrading.get(request);
 }
 
+/**
+ * Other ways to have the same exchange, which programs in Java offer with every request. A proxy may leave them out:
+ * then the answer comes as if they had not been offered, and can be shared.
+ */
+const sameExchange = /^(?:h2c(?:-\d+)?|http\/\d(?:\.\d)?|tls\/\d\.\d)$/;
+
 /** A chunked or long body would lie between the header and the new protocol: such a request is treated as a plain one. */
 function mayUpgrade({ headers }: IncomingMessage): boolean {
+  const offered = (headers.upgrade ?? '').split(',').map((protocol) => protocol.trim().toLowerCase());
+  if (offered.every((protocol) => sameExchange.test(protocol))) return false;
   const plain = headers['transfer-encoding'] === undefined && headers.expect === undefined;
   return plain && Number(headers['content-length'] ?? 0) <= proxyLimits.replayBytes;
 }

@@ -6,6 +6,7 @@ import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
 import { answerError } from '../answers.ts';
 import { bodyOfUpgrade } from './client-server.ts';
 import { noteFirstByte, type ClientCall } from '../client-call.ts';
+import { ownConnections } from './connection-sign-in.ts';
 import { forwardedAnswerLines, forwardedRequestLines, forwardedTrailers, pairs } from './header.ts';
 import { writeHttp2Information } from './http2-answer.ts';
 import { joinSockets } from './join-sockets.ts';
@@ -57,6 +58,7 @@ export async function sendOwn(
   conditions: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
   const { request, response } = call;
+  if (request.httpVersionMajor === 1) response.socket?.setTimeout(proxyLimits.ownSilenceMs);
   const framing = requestFraming(request);
   const upgradeBody = bodyOfUpgrade(request);
   const upgrade = upgradeBody !== undefined;
@@ -86,7 +88,7 @@ export async function sendOwn(
         ],
         body,
         upgrade,
-        patient: call.kind !== 'mirror',
+        connections: ownConnections(request, call.url),
         onInformation: (information) => passInformation(response, information),
       },
     });

@@ -13,6 +13,18 @@ export type RangeDemand =
   | { readonly kind: 'one'; readonly spec: RangeSpec }
   | { readonly kind: 'several'; readonly specs: readonly RangeSpec[] };
 
+const clear = /^bytes=(?:\d{1,15}-\d{0,15}|-\d{1,15})(?:, ?(?:\d{1,15}-\d{0,15}|-\d{1,15}))*$/;
+
+/**
+ * All servers read the header alike. Where they do not (another unit, a wrong syntax, a suffix of nothing), the origin
+ * says what comes of it: some ignore it, others answer 416.
+ */
+export function isClearRange(header: string | undefined): boolean {
+  if (header === undefined) return true;
+  const specs = clear.test(header) ? parseRangeHeader(header) : undefined;
+  return specs?.every((spec) => !('suffix' in spec) || spec.suffix > 0) === true;
+}
+
 export function rangeDemand(header: string | undefined): RangeDemand {
   const specs = header === undefined ? undefined : parseRangeHeader(header);
   const [first] = specs ?? [];

@@ -9,6 +9,7 @@
 import { lookup, type LookupAddress } from 'node:dns';
 import {
   Agent as HttpAgent,
+  type AgentOptions,
   request as httpRequest,
   type ClientRequest,
   type IncomingMessage,
@@ -18,7 +19,6 @@ import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } fro
 import { connect as netConnect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
-import { DragonflyError } from '../../../core/errors.ts';
 import { hostPort } from '../../../core/net/host-port.ts';
 import { refuseService } from '../../../core/net/no-origin.ts';
 import { hopKey, type ProxyHop } from '../../../core/net/outbound-proxy.ts';
@@ -27,11 +27,21 @@ import { EgressPolicy, type EgressRules } from '../../source/egress-policy.ts';
 import { openTunnel } from '../../source/http/proxy-tunnel.ts';
 import type { Trust, TrustStore } from '../../source/trust-store.ts';
 import { wayOut } from '../../source/http/way-out.ts';
+import type { OwnConnections } from './connection-sign-in.ts';
 import { asBytes, asWrittenByNode } from './node-header.ts';
 import type { HeaderLines, HeaderRecord } from './header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { RequestBody } from './request-body.ts';
 import { TunnelAgent } from './tunnel-agent.ts';
+import {
+  hopWantsCredentials,
+  isReset,
+  StaleConnectionError,
+  timedOut,
+  unaskedUpgrade,
+  unreachable,
+  unservedCoding,
+} from './upstream-errors.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -56,8 +66,8 @@ export interface ClientsOwn {
   readonly body: RequestBody | undefined;
   /** The origin may answer 101; the connection is then the answer's `socket`. */
   readonly upgrade: boolean;
-  /** The client has nobody else to ask, so it waits as it would without this proxy. */
-  readonly patient?: boolean;
+  /** The origin signs in connections: these are the client's own. */
+  readonly connections?: OwnConnections | undefined;
   /** Called for 100, 102 and 103, before the answer. */
   readonly onInformation: (information: InformationEvent) => void;
 }
@@ -88,7 +98,8 @@ export class Upstream {
       // Lets node see which kept connections have closed before one of them is chosen.
       const hop = await this.#wayOut(request);
       if (own?.body && repeatable) await nextTurn();
-      return await this.#attempt(request, { hop, connection: own?.upgrade === true || !repeatable ? 'fresh' : 'kept' });
+      const alone = own?.upgrade === true || !(repeatable || own?.connections);
+      return await this.#attempt(request, { hop, connection: alone ? 'fresh' : 'kept' });
     } catch (error) {
       if (!(error instanceof StaleConnectionError && (own?.body?.repeatable ?? true))) {
         throw this.#describe(request, error);
@@ -141,16 +152,22 @@ export class Upstream {
     const { url, signal, own } = request;
     signal.throwIfAborted();
     const outgoing = this.#open(request, way);
-    const { upstreamHeaderTimeoutMs, upstreamIdleTimeoutMs, patientTimeoutMs } = proxyLimits;
-    const headerMs = own?.patient === true ? patientTimeoutMs : upstreamHeaderTimeoutMs;
-    const idleMs = own?.patient === true ? patientTimeoutMs : upstreamIdleTimeoutMs;
     return new Promise((resolve, reject) => {
       let silent = true;
       const heard = (): void => void (silent = false);
       const aborting = onAbort(signal, () => void outgoing.destroy(signal.reason as Error));
-      const timer = setTimeout(() => outgoing.destroy(timedOut(url.host)), proxyLimits.connectTimeoutMs + headerMs);
+      const late = (): void => void outgoing.destroy(timedOut(url.host));
+      let timer = setTimeout(late, proxyLimits.connectTimeoutMs + proxyLimits.upstreamHeaderTimeoutMs);
+      // From here on it is only the client who knows how long to wait.
+      const connected = (): void => {
+        if (!own || settled) return;
+        clearTimeout(timer);
+        timer = setTimeout(late, proxyLimits.ownSilenceMs);
+      };
+      let settled = false;
       const stopBody = own?.body?.sendTo(outgoing, () => timer.refresh());
       const settle = (): void => {
+        settled = true;
         clearTimeout(timer);
         aborting[Symbol.dispose]();
         outgoing.socket?.removeListener('data', heard);
@@ -160,7 +177,11 @@ export class Upstream {
         own?.body?.release();
         resolve(message);
       };
-      outgoing.once('socket', (socket) => socket.once('data', heard));
+      outgoing.once('socket', (socket) => {
+        socket.once('data', heard);
+        if (outgoing.reusedSocket) connected();
+        else socket.once(outgoing.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
+      });
       if (own) outgoing.on('information', own.onInformation);
       let answer: IncomingMessage | undefined;
       outgoing.once('response', (message) => {
@@ -169,10 +190,14 @@ export class Upstream {
         } catch (error) {
           return void outgoing.destroy(error as Error);
         }
+        const { hop } = way;
+        if (message.statusCode === 407 && hop && url.protocol === 'http:')
+          return void outgoing.destroy(hopWantsCredentials(hop));
         if (!isPlainCoding(message)) return void outgoing.destroy(unservedCoding(url.host));
         answer = message;
         answered(message);
-        message.setTimeout(idleMs, () => message.destroy(timedOut(url.host)));
+        const silenceMs = own ? proxyLimits.ownSilenceMs : proxyLimits.upstreamIdleTimeoutMs;
+        message.setTimeout(silenceMs, () => message.destroy(timedOut(url.host)));
         // Two lengths at once: this answer is read as the coding says, but the connection is not reused.
         if (message.headers['transfer-encoding'] !== undefined && message.headers['content-length'] !== undefined)
           outgoing.shouldKeepAlive = false;
@@ -209,7 +234,8 @@ export class Upstream {
     const check = this.#checker(host, port, loopbackAllowed);
     if (isIP(host)) check(host);
     const lines = own ? [...own.lines] : Object.entries({ host: url.host, ...header }).flat();
-    if (connection === 'fresh' && own?.upgrade !== true) closeAfterwards(lines);
+    const mine = own?.connections;
+    if (connection === 'fresh' && own?.upgrade !== true && !mine) closeAfterwards(lines);
     const written = own?.target ?? target ?? url.pathname + url.search;
     // A proxy in front of a plain origin needs the whole URL.
     const absolute = hop !== undefined && !secure;
@@ -231,24 +257,25 @@ export class Upstream {
       secure || (absolute && hop.secure)
         ? httpsRequest({
             ...options,
-            agent: this.#secure({ host, port, trust, hop: absolute ? undefined : hop })[connection],
+            agent: this.#secure({ host, port, trust, hop: absolute ? undefined : hop, mine }, connection),
           })
-        : httpRequest({ ...options, agent: this.#plain[connection] });
+        : httpRequest({ ...options, agent: mine?.agent('plain', (alone) => new HttpAgent({ ...keptConnections, ...alone })) ?? this.#plain[connection] });
     outgoing.maxHeadersCount = 0; // their bytes are bounded
     return asBytes(outgoing);
   }
 
-  #secure({ host, port, trust, hop }: SecurePlace): Agents<HttpsAgent> {
+  #secure({ host, port, trust, hop, mine }: SecurePlace, connection: keyof Agents<unknown>): HttpsAgent {
     const { rejectUnauthorized, secureContext, ALPNProtocols } = this.#trust.connectionOptions(host, port, trust);
     const key = `${rejectUnauthorized} ${this.#trust.keyOf(trust)}${hopKey(hop)}`;
     const known = this.#agents.get(key);
-    if (known) return known;
+    if (known && !mine) return known[connection];
     const tls = { rejectUnauthorized, secureContext, ALPNProtocols };
-    const agent = (kind: typeof keptConnections): HttpsAgent =>
+    const agent = (kind: AgentOptions): HttpsAgent =>
       hop ? new TunnelAgent({ ...kind, ...tls }, hop, this.#proxyTls(hop)) : new HttpsAgent({ ...kind, ...tls });
+    if (mine) return mine.agent(key, (alone) => agent({ ...keptConnections, ...alone }));
     const agents = { kept: agent(keptConnections), fresh: agent(freshConnections) };
     this.#agents.set(key, agents);
-    return agents;
+    return agents[connection];
   }
 
   #checker(host: string, port: number, loopbackAllowed: boolean): (address: string) => void {
@@ -272,6 +299,7 @@ interface SecurePlace {
   readonly port: number;
   readonly trust: Trust;
   readonly hop: ProxyHop | undefined;
+  readonly mine: OwnConnections | undefined;
 }
 
 function placeOf(url: URL): { readonly host: string; readonly port: number } {
@@ -315,46 +343,9 @@ function nextTurn(): Promise<void> {
   });
 }
 
-class StaleConnectionError extends Error {
-  constructor(cause: unknown) {
-    super('the kept connection was closed', { cause });
-  }
-}
-
-function isReset(error: Error): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ECONNRESET' || code === 'EPIPE';
-}
-
-function timedOut(host: string): DragonflyError {
-  return new DragonflyError('SOURCE_UNREACHABLE', `${host} did not answer in time`, {
-    hint: 'Check that the origin is up and reachable from this node.',
-  });
-}
-
 /** Any other coding belongs to this connection as well, and nobody here decodes it. */
 function isPlainCoding({ headers }: IncomingMessage): boolean {
   return ['chunked', undefined].includes(headers['transfer-encoding']?.trim().toLowerCase());
-}
-
-function unservedCoding(host: string): DragonflyError {
-  return new DragonflyError('PROTOCOL', `${host} answered in a transfer coding that is not served`);
-}
-
-function unaskedUpgrade(host: string): DragonflyError {
-  return new DragonflyError('SOURCE_UNREACHABLE', `${host} switched to a protocol that nobody asked for`);
-}
-
-function unreachable(host: string, error: unknown): DragonflyError {
-  if (error instanceof DragonflyError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const certificate = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME/.test(code ?? '');
-  return new DragonflyError('SOURCE_UNREACHABLE', `cannot reach ${host}: ${message}`, {
-    cause: error,
-    hint: certificate
-      ? 'Name the authority of the origin in the configuration (registryMirror.certs, hijackHTTPS.hosts[].certs).'
-      : 'Check the name, the port and that the origin is reachable from this node.',
-  });
 }
 
 /** Resolves a name and checks the very address that the socket will use, so that the name cannot change in between. */

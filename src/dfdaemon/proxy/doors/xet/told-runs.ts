@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { SharedProofs, SharedSubject } from '../../proof/shared-proofs.ts';
+import { sharedParts } from '../../proof/shared-request.ts';
 import { lengthOf, type XorbRange } from './reconstruction.ts';
 import { holds, nameOf, rangeFrom } from './xorb-index.ts';
 
@@ -44,6 +45,6 @@ export class ToldRuns {
   }
 
   #subject({ xorb }: XorbRange): SharedSubject<string[]> {
-    return { byDigest: true, parts: ['xorb', xorb], url: this.#hub, header: {}, schema };
+    return { byDigest: true, parts: sharedParts('xorb', xorb), url: this.#hub, header: {}, schema };
   }
 }
