@@ -4,6 +4,7 @@ import type { DragonflyError } from '../../core/errors.ts';
 import type { ProxyClient } from '../../rpc/server/caller.ts';
 import type { HeaderRecord } from './wire/header.ts';
 import type { RequestOptions } from './request-options.ts';
+import type { MirrorNaming } from './registry/mirror-naming.ts';
 import type { Trust } from '../source/trust-store.ts';
 
 /** How the client addressed the proxy: as a mirror of a registry, with an absolute URL, or inside an intercepted tunnel. */
@@ -18,6 +19,8 @@ export interface ClientCall {
   /** The same exactly as the client wrote it: path and query, and the value of Host. */
   readonly target: string;
   readonly authority: string;
+  /** Of a request to the mirror whose registry's relative references mean another one there. */
+  readonly naming?: MirrorNaming | undefined;
   /** The header that is sent upstream, without hop-by-hop and control headers. */
   readonly header: Readonly<HeaderRecord>;
   readonly options: RequestOptions;

@@ -25,10 +25,11 @@ import type { PeerAnswers } from './content/peers.ts';
 import type { ProxySettings } from './proxy-config.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { isRegistryControl, registryPath } from './registry/registry-path.ts';
+import { answerHere, isForThisHop } from './wire/max-forwards.ts';
 import { refuseUnsureFraming, requestFraming } from './wire/request-framing.ts';
 import { readRequestOptions } from './request-options.ts';
 import { hasForeignRange, isClearRange } from './wire/range-answer.ts';
-import { isEquivalent, isExact, requestTarget, retargeted } from './wire/request-target.ts';
+import { isEquivalent, isExact, requestTarget, retargeted, type RequestTarget } from './wire/request-target.ts';
 import type { ProxyRules, WhiteList } from './rules.ts';
 import { Slots } from './slots.ts';
 import type { Upstream } from './wire/upstream.ts';
@@ -136,9 +137,10 @@ export class RequestHandler {
     }
     if (!tunnel && !this.#admitted(request, response, kind, record)) return;
     refuseUnsureFraming(request, response);
+    if (isForThisHop(request)) return answerHere(request, response);
     const options = readRequestOptions(request.headers);
     const door = tunnel ? undefined : this.#options.doors.find((each) => each.target(request.url ?? '') !== undefined);
-    const { url, target, authority } =
+    const asked: RequestTarget =
       door?.target(request.url ?? '') ??
       requestTarget(request, {
         registry: options.registry,
@@ -148,6 +150,7 @@ export class RequestHandler {
         },
         tunnel,
       });
+    const { url, target, authority, naming } = asked;
     this.#refuseLoop(request, url);
     if (kind === 'forward') this.#requireListed(url);
     const loopbackAllowed = this.#isLocal(request, tunnel) || door !== undefined || this.#isConfiguredMirror(url);
@@ -159,6 +162,7 @@ export class RequestHandler {
       url,
       target,
       authority,
+      naming,
       header: { ...forwardedRequestHeader(request.headers), via: this.#via(request) },
       options,
       trust: tunnel?.trust ?? (kind === 'mirror' && !door ? this.#options.mirrorTrust : defaultTrust),
@@ -283,7 +287,11 @@ export class RequestHandler {
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** The content stored for this URL, and for the URLs that the answer names on the same host, may have changed (RFC 9111 §4.4). */
-function noteChange({ url, request }: ClientCall, { statusCode = 502, headers }: IncomingMessage, peers: PeerAnswers): void {
+function noteChange(
+  { url, request }: ClientCall,
+  { statusCode = 502, headers }: IncomingMessage,
+  peers: PeerAnswers,
+): void {
   if (statusCode >= 400) return;
   for (const text of ['', headers.location, headers['content-location']]) {
     if (text === undefined || !URL.canParse(text, url.href)) continue;

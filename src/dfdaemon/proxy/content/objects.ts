@@ -10,7 +10,6 @@
 import type { IncomingMessage } from 'node:http';
 import { outside, resolveRange } from '../../../core/byte-range.ts';
 import { DragonflyError, toDragonflyError } from '../../../core/errors.ts';
-import { checksumsOf } from '../../source/checksums.ts';
 import type { DownloadRequest, OpenTask } from '../../task/open-task.ts';
 import { LRUCache } from 'lru-cache';
 import { answerError } from '../answers.ts';
@@ -18,7 +17,7 @@ import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
-import { aboutContent, flat, headerOfAnswer, refreshed } from '../proof/answer-header.ts';
+import { flat, headerOfAnswer, ofStoredContent, refreshed } from '../proof/answer-header.ts';
 import { callerKey, callerOf } from '../proof/caller.ts';
 import { Freshness, onlyIfCached } from '../proof/freshness.ts';
 import { isOtherPage, KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
@@ -330,9 +329,7 @@ export class ObjectAnswers {
       const same = sameRepresentation(representationOfTask(task), representation);
       if (same && (await this.#options.possession.isGiven(call, { request: asked, task }))) {
         opened?.letGo();
-        // A probe asks for one byte, so its answer has that byte's checksums or none; the stored checksums are of the whole
-        // content.
-        const told = { ...checksumsOf(task.responseHeader), ...header };
+        const told = { ...ofStoredContent(task.responseHeader), ...header };
         return tasks.send(call, { request: asked, task, demand, header: told });
       }
       await task[Symbol.asyncDispose]();

@@ -136,7 +136,10 @@ export class OwnFetches<Outcome extends OwnOutcome> {
       const { outcome } = await running;
       if (!outcome) return { waiting };
       // An answer in hand belongs to the other caller, whether or not it was sent.
-      return { outcome: { ...this.#forOthers(outcome), inHand: undefined, storable: undefined, failure: undefined }, waiting };
+      return {
+        outcome: { ...this.#forOthers(outcome), inHand: undefined, storable: undefined, failure: undefined },
+        waiting,
+      };
     }
     const fetching = fetchByOwnRequest(call, options).finally(() => this.#running.delete(key));
     this.#running.set(key, fetching);

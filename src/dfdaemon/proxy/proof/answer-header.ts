@@ -1,5 +1,5 @@
 /** The header of an answer made of stored bytes: what the origin told this very caller, where it was asked. Pure. */
-import { withoutChecksums } from '../../source/checksums.ts';
+import { checksumsOf, withoutChecksums } from '../../source/checksums.ts';
 import { contentHeader } from '../../source/http/http-head.ts';
 import type { FlatHeader } from './representation.ts';
 
@@ -39,7 +39,17 @@ export function headerOfTask(responseHeader: FlatHeader): Record<string, string>
   return Object.fromEntries(Object.entries(contentHeader(responseHeader)).filter(([name]) => !personal.has(name)));
 }
 
-const ofContent = /^(?:content-(?:type|language|disposition|md5)|etag|last-modified|vary|cache-control|expires|digest|repr-digest|x-amz-checksum-.+|x-goog-hash)$/;
+const ofContent =
+  /^(?:content-(?:type|language|disposition|md5)|etag|last-modified|vary|cache-control|expires|digest|repr-digest|x-amz-checksum-.+|x-goog-hash)$/;
+
+/**
+ * What the answer about one byte may leave out of the whole's header: its type, as a client of a part knows that
+ * already, and the checksums, which would be of that byte.
+ */
+export function ofStoredContent(responseHeader: FlatHeader): AnswerHeader {
+  const named = Object.entries(responseHeader).filter(([name]) => /^content-(?:type|language|disposition)$/.test(name));
+  return { ...Object.fromEntries(named), ...checksumsOf(responseHeader) };
+}
 
 /** What is the same for all callers. */
 export function aboutContent(header: AnswerHeader): AnswerHeader {

@@ -52,7 +52,13 @@ export function callerKey(header: Readonly<Record<string, string>>): string {
  * The caller as far as a registry could tell: a right may lie in the query as well. Empty for a stranger, who has
  * neither.
  */
-export function callerOf({ header, url }: { readonly header: Readonly<Record<string, string>>; readonly url: URL }): string {
+export function callerOf({
+  header,
+  url,
+}: {
+  readonly header: Readonly<Record<string, string>>;
+  readonly url: URL;
+}): string {
   const caller = callerKey(header);
   if (url.search === '') return caller;
   return createHash('sha256').update(`${caller}\n${url.search}`).digest('base64');

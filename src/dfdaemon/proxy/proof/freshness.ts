@@ -55,7 +55,9 @@ export class Freshness {
     if (demanded.has('no-store') || demanded.get('max-age') === '0') return false;
     if (!this.isFor(url, requestHeader)) return false;
     // A client may ask for stale answers, which are still not those of another client.
-    const asked = this.#mayBeAskedForStale ? requestHeader : { ...requestHeader, 'cache-control': withoutStale(demanded) };
+    const asked = this.#mayBeAskedForStale
+      ? requestHeader
+      : { ...requestHeader, 'cache-control': withoutStale(demanded) };
     return this.#policy.satisfiesWithoutRevalidation(requestOf(url, asked));
   }
 
@@ -67,7 +69,9 @@ export class Freshness {
 
   get #mayBeAskedForStale(): boolean {
     const { header } = this.#asked;
-    return this.mayBeUsedStale && header['set-cookie'] === undefined && !directives(header['cache-control']).has('private');
+    return (
+      this.mayBeUsedStale && header['set-cookie'] === undefined && !directives(header['cache-control']).has('private')
+    );
   }
 
   /** The Age of an answer that is reused, in whole seconds. */

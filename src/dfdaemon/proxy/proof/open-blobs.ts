@@ -33,7 +33,14 @@ export async function tellOpenBlob(
   const url = isOfStranger(request) && URL.canParse(request.url) ? new URL(request.url) : undefined;
   const path = url && registryPath(url.pathname);
   // A right may lie in the query.
-  if (!url || url.search !== '' || path?.kind !== 'blob' || !isFetchedWhole(receipt) || receipt.verifiedDigest !== path.reference) return;
+  if (
+    !url ||
+    url.search !== '' ||
+    path?.kind !== 'blob' ||
+    !isFetchedWhole(receipt) ||
+    receipt.verifiedDigest !== path.reference
+  )
+    return;
   const subject = openBlob(url, registryScope(url, path), path.reference);
   await shared.tellOpen(subject, { value: { lengthBytes: receipt.contentLengthBytes, isShown: true }, ttlMs });
 }

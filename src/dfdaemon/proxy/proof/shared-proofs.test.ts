@@ -41,7 +41,12 @@ test('members are believed where the operator says so for one origin, but not wh
 });
 
 test('what was told long ago is there when the origin is not', async () => {
-  const subject = { parts: sharedParts('question'), url: new URL('https://origin.example/'), header: {}, schema: z.string() };
+  const subject = {
+    parts: sharedParts('question'),
+    url: new URL('https://origin.example/'),
+    header: {},
+    schema: z.string(),
+  };
   const shared = new SharedProofs(other, { clusterKey: Buffer.from('key'), scope: 'digests' });
   assert.equal(await shared.last({ ...subject, byDigest: true }), 'of another, long ago');
   assert.equal(await shared.last({ ...subject, byDigest: false }), undefined);

@@ -309,8 +309,7 @@ async function closed(opened: Promise<PromiseSettledResult<OpenTask>>): Promise<
 /** Of the same algorithm; by another one, which some registries answer with, only the content can tell. */
 function namesOther(claimed: string | undefined, digest: string): boolean {
   const [algorithm] = digest.split(':');
-  const comparable = (claimed ?? '').split(',').map((text) => text.trim());
-  return comparable.some((text) => text.startsWith(`${algorithm}:`) && text !== digest);
+  return claimed !== undefined && claimed !== digest && (claimed.startsWith(`${algorithm}:`) || claimed.includes(','));
 }
 
 /** Reads as much of the answer as needed and releases it. @param offset of a sample that is to be compared */

@@ -2,6 +2,7 @@
 import { DragonflyError } from '../../../core/errors.ts';
 import type { ProxySettings } from '../proxy-config.ts';
 import { withoutTrailing } from '../../../core/text/linear-text.ts';
+import type { MirrorNaming } from './mirror-naming.ts';
 
 /** Image references name Docker Hub by a host at which there is a web page, not the registry. */
 const dockerHubNames = new Set([
@@ -22,6 +23,8 @@ export interface MirrorTarget {
   readonly url: URL;
   /** Path and query as the client wrote them, without what was meant for the mirror. */
   readonly target: string;
+  /** Undefined where the registry's relative references mean the same at the mirror. */
+  readonly naming: MirrorNaming | undefined;
 }
 
 /**
@@ -33,7 +36,7 @@ export function mirrorTarget(requestTarget: string, registry: string | undefined
   const written = queryStart === -1 ? requestTarget : requestTarget.slice(0, queryStart);
   const pairs = queryStart === -1 ? [] : requestTarget.slice(queryStart + 1).split('&');
   const namespace = pairs.find((pair) => pair.startsWith('ns='))?.slice(3);
-  const via = mirror.dynamic === false ? undefined : viaPath(written);
+  const via = mirror.dynamic === false ? undefined : fromPath(written);
   const path = via?.path ?? written;
   const named = mirror.dynamic === false ? undefined : (registry ?? via?.registry ?? decoded(namespace));
   const base = registryBase(named ?? mirror.url);
@@ -43,7 +46,11 @@ export function mirrorTarget(requestTarget: string, registry: string | undefined
   const query =
     kept.length === pairs.length ? requestTarget.slice(written.length) : kept.length === 0 ? '' : `?${kept.join('&')}`;
   const target = `${prefix}${path}${query}`;
-  return { url: new URL(`${base.origin}${target}`), target };
+  const byQuery = registry === undefined && via === undefined && named !== undefined ? namespace : undefined;
+  const viaPath = registry === undefined ? via?.viaPath : undefined;
+  const differs = prefix !== '' || byQuery !== undefined || viaPath !== undefined;
+  const naming = differs ? { origin: base.origin, prefix, namespace: byQuery, viaPath } : undefined;
+  return { url: new URL(`${base.origin}${target}`), target, naming };
 }
 
 /** Throws PERMISSION_DENIED. */
@@ -59,12 +66,12 @@ function requireAllowed(named: URL, { url, registries, dynamic }: MirrorRights):
  * podman and CRI-O name the registry in the mirror's location: `/v2/dragonfly.via/<host>[_<port>]/<repository>/…`, with
  * `dragonfly.via.http` for a registry without TLS.
  */
-function viaPath(path: string): { registry: string; path: string } | undefined {
-  const match = /^\/v2\/dragonfly\.via(\.http)?\/([a-z0-9.-]+)(?:_(\d{1,5}))?(\/.+)$/.exec(path);
+function fromPath(path: string): { registry: string; path: string; viaPath: string } | undefined {
+  const match = /^(\/v2\/dragonfly\.via(\.http)?\/([a-z0-9.-]+)(?:_(\d{1,5}))?)(\/.+)$/.exec(path);
   if (!match) return undefined;
-  const [, plain, host = '', port, rest = ''] = match;
+  const [, viaPath = '', plain, host = '', port, rest = ''] = match;
   const authority = port === undefined ? host : `${host}:${port}`;
-  return { registry: `${plain === undefined ? 'https' : 'http'}://${authority}`, path: `/v2${rest}` };
+  return { registry: `${plain === undefined ? 'https' : 'http'}://${authority}`, path: `/v2${rest}`, viaPath };
 }
 
 /** Scheme, host and path prefix of a registry as users name it. Throws INVALID_ARGUMENT. */

@@ -11,6 +11,7 @@ import { forwardedAnswerLines, forwardedRequestLines, forwardedTrailers, pairs }
 import { writeHttp2Information } from './http2-answer.ts';
 import { joinSockets } from './join-sockets.ts';
 import { proxyLimits } from '../limits.ts';
+import { throughMirror } from '../registry/mirror-naming.ts';
 import { RequestBody } from './request-body.ts';
 import { requestFraming } from './request-framing.ts';
 import type { Upstream } from './upstream.ts';
@@ -128,7 +129,8 @@ export async function relay(call: ClientCall, message: IncomingMessage): Promise
 /** Writes status and header of an answer as its origin wrote them. */
 export function writeAnswerHead(call: ClientCall, message: IncomingMessage): void {
   const { response, record, serverIp } = call;
-  const lines = forwardedAnswerLines(message);
+  const told = forwardedAnswerLines(message);
+  const lines = call.naming ? throughMirror(told, call.naming) : told;
   if (serverIp !== undefined) lines.push('X-Dragonfly-Server-IP', serverIp);
   response.sendDate = false; // the origin's, or none
   if (response.req.httpVersionMajor === 1) {

@@ -3,6 +3,7 @@
  * others pass byte for byte, in the same order, letter case and number.
  */
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
+import { forwardsAfter } from './max-forwards.ts';
 import { isControlHeader } from '../request-options.ts';
 
 /** Name, value, name, value … as they stood on the wire: each character is a byte (Latin-1). */
@@ -55,6 +56,7 @@ export function forwardedRequestLines(
       if (framing === 'chunked' && !lines.includes('Transfer-Encoding')) lines.push('Transfer-Encoding', 'chunked');
     } else if (lower === 'trailer' && framing !== 'chunked') continue;
     else if (upgrade && (lower === 'upgrade' || lower === 'http2-settings')) lines.push(name, value);
+    else if (lower === 'max-forwards') lines.push(name, forwardsAfter(request, value));
     else if (perConnection.has(lower) || (named.has(lower) && !essential.has(lower))) continue;
     else if (lower === 'cookie' && request.httpVersionMajor === 2 && cookie !== undefined) {
       lines[cookie] += `; ${value}`; // HTTP/2 splits this field into parts, HTTP/1 has one line

@@ -1,6 +1,7 @@
 /** Where a request goes: parsed as a URL, and as the client wrote it, for the origin. */
 import type { IncomingMessage } from 'node:http';
 import { DragonflyError } from '../../../core/errors.ts';
+import type { MirrorNaming } from '../registry/mirror-naming.ts';
 import { mirrorTarget, type MirrorRights } from '../registry/mirror-target.ts';
 
 export interface RequestTarget {
@@ -9,6 +10,8 @@ export interface RequestTarget {
   readonly target: string;
   /** Value of Host. */
   readonly authority: string;
+  /** Of a request to the mirror whose registry's relative references mean another one there. */
+  readonly naming?: MirrorNaming | undefined;
 }
 
 export interface TargetOptions {
@@ -32,8 +35,8 @@ export function requestTarget(
     return { url, target, authority: headers.host ?? String(headers[':authority'] ?? base.host) };
   }
   if (text.startsWith('/')) {
-    const { url, target } = mirrorTarget(text, registry, mirror);
-    return { url, target, authority: url.host };
+    const { url, target, naming } = mirrorTarget(text, registry, mirror);
+    return { url, target, authority: url.host, naming };
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw noUrl();

@@ -259,7 +259,12 @@ export class Upstream {
             ...options,
             agent: this.#secure({ host, port, trust, hop: absolute ? undefined : hop, mine }, connection),
           })
-        : httpRequest({ ...options, agent: mine?.agent('plain', (alone) => new HttpAgent({ ...keptConnections, ...alone })) ?? this.#plain[connection] });
+        : httpRequest({
+            ...options,
+            agent:
+              mine?.agent('plain', (alone) => new HttpAgent({ ...keptConnections, ...alone })) ??
+              this.#plain[connection],
+          });
     outgoing.maxHeadersCount = 0; // their bytes are bounded
     return asBytes(outgoing);
   }
