@@ -11,7 +11,7 @@ export interface OpenedOrigin {
    * The body from its first byte; undefined when it was taken elsewhere. Rejects with CANCELLED when the answer is not
    * content: this download then ends, while others go on.
    */
-  take(): SourceBody | undefined | Promise<SourceBody | undefined>;
+  take(signal: AbortSignal): SourceBody | undefined | Promise<SourceBody | undefined>;
   /** Another node holds or brings the content, so it may arrive before this node would go to the origin. */
   othersBring?(): void;
   /** Whether other requests may be sent to the origin; the download waits for the answer, and ends with CANCELLED if not. */

@@ -97,6 +97,8 @@ export interface Task {
   /** Seed hosts that failed this task, and until when they are not triggered. */
   readonly failedSeeds: Map<string, number>;
   originFailures: number;
+  /** Leases in a row that were lost because the origin sent nothing in time, although their holders were there. */
+  originSilences: number;
   /** Until then nobody is sent to the origin: peers that hold pieces may be coming back, or have not reported them yet. */
   quietUntilMs: number;
   lastOriginError: OriginError | undefined;

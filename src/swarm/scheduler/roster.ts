@@ -244,6 +244,7 @@ function newTask(id: string, nowMs: number): Task {
     trigger: undefined,
     failedSeeds: new Map(),
     originFailures: 0,
+    originSilences: 0,
     quietUntilMs: 0,
     lastOriginError: undefined,
     refusedBy: new Set(),

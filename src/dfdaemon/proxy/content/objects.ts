@@ -109,7 +109,14 @@ export class ObjectAnswers {
   async #conclude(
     call: ClientCall,
     request: DownloadRequest,
-    { proof, inHand: answer, failure, storable, task }: Outcome & { readonly task?: OpenTask | undefined },
+    {
+      proof,
+      inHand: answer,
+      failure,
+      storable,
+      isLate = false,
+      task,
+    }: Outcome & { readonly task?: OpenTask | undefined },
   ): Promise<void> {
     const { tasks } = this.#options;
     const inHand = storable ? undefined : answer; // a download has read from the answer
@@ -126,7 +133,7 @@ export class ObjectAnswers {
       return sendSmall(call, proof.small, this.#options.tasks);
     }
     // A part that is not the requested one, or one of several choices, is no beginning of what could be stored.
-    if (inHand?.statusCode === 206) return relayOwn(call, inHand.first, this.#small);
+    if (inHand && (isLate || inHand.statusCode === 206)) return relayOwn(call, inHand.first, this.#small);
     if (proof.object) return this.#serve(call, request, proof.object, inHand);
     if (inHand) return relayOwn(call, inHand.first, this.#small);
     if (failure) return this.#away(call, request, failure);

@@ -31,6 +31,8 @@ export interface Outcome {
   readonly storable?: Representation | undefined;
   /** Of a part. */
   readonly place?: ByteRange | undefined;
+  /** The download that was to read the answer in hand has ended meanwhile. */
+  readonly isLate?: boolean;
   /** The client's own request could not be put to the origin. */
   readonly failure?: DragonflyError | undefined;
 }

@@ -12,7 +12,7 @@ test('a request that has been withdrawn is not sent, and closes the origin in th
   assert.equal(await own.othersMayAsk(), true);
   assert.equal(own.withdraw(), true);
   const may = own.othersMayAsk();
-  assert.equal(await own.take(), undefined);
+  assert.equal(await own.take(new AbortController().signal), undefined);
   assert.equal(await stateOf(may), 'open');
   own.decide(true);
   assert.equal(await may, true);
@@ -29,7 +29,7 @@ test('where the download is not for the client, nothing is asked for at all', as
 
 test('a request that has been sent cannot be withdrawn, and what comes after its answer may be asked for', async () => {
   const own = new OwnFetch(ask, undefined);
-  await assert.rejects(own.take(), { code: 'CANCELLED' });
+  await assert.rejects(own.take(new AbortController().signal), { code: 'CANCELLED' });
   assert.equal(own.withdraw(), false);
   assert.equal(await own.outcome, nothing);
   assert.equal(await own.othersMayAsk(), true);
@@ -38,7 +38,7 @@ test('a request that has been sent cannot be withdrawn, and what comes after its
 test('beside another client’s equal request the origin is closed from the start', async () => {
   const own = new OwnFetch(undefined, { first: 1, last: 2 });
   assert.equal(await stateOf(own.othersMayAsk()), 'open');
-  assert.equal(await own.take(), undefined);
+  assert.equal(await own.take(new AbortController().signal), undefined);
   own.decide(true);
   assert.equal(await own.othersMayAsk(), true);
 });

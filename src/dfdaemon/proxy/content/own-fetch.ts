@@ -24,6 +24,8 @@ interface OwnOutcome {
   /** For an answer with a part of the content: which part. */
   readonly place?: ByteRange | undefined;
   readonly inHand: OriginAnswer | undefined;
+  /** The download that was to read the answer has ended meanwhile. */
+  readonly isLate?: boolean;
 }
 
 /**
@@ -75,11 +77,13 @@ export class OwnFetch<Outcome extends OwnOutcome> implements OpenedOrigin {
     return this.#state === 'waiting' || this.#state === 'begun' ? Promise.resolve(true) : this.#decided.promise;
   }
 
-  async take(): Promise<SourceBody | undefined> {
+  async take(signal: AbortSignal): Promise<SourceBody | undefined> {
     if (this.#state !== 'waiting' || !this.#ask) return undefined;
     this.#state = 'begun';
     this.#begin();
-    const outcome = await this.#ask();
+    const told = await this.#ask();
+    // Somebody else is to fetch by now, because the origin took its time: then the answer is for the client alone.
+    const outcome = signal.aborted ? { ...told, storable: undefined, isLate: true } : told;
     this.#answered(outcome);
     const { storable, place, inHand } = outcome;
     const body = storable && inHand && new AnsweredRequest(inHand, storable, place).take();

@@ -150,7 +150,7 @@ export class OriginStream {
     const part = this.#part(wanted);
     const validator = digestDecides === true ? undefined : this.#validator;
     const first = isPart(part) ? this.#run.readerRange !== undefined && !knewLayout : true;
-    const opened = first ? await this.#options.opened?.take() : undefined;
+    const opened = first ? await this.#options.opened?.take(signal) : undefined;
     const held = validator === undefined && digestDecides !== true ? this.#heldBefore(wanted.from) : 0;
     const asked = part.range ? { range: extended(part.range, held) } : part;
     const body = opened ?? (await sources.open({ ...source, ...asked, signal, validator }));

@@ -6,6 +6,8 @@ import type { Outbox } from '../outbox.ts';
 import type { Lease, Peer, Task } from '../records.ts';
 import { peerCan, nextPeerState } from '../states.ts';
 
+const mostDoublings = 4;
+
 interface LeaseBookParts {
   readonly limits: SwarmLimits;
   readonly out: Outbox;
@@ -31,7 +33,9 @@ export class LeaseBook {
   }
 
   grant(holder: Peer, range: LeaseRange, { nowMs, readerRange, rescue = false }: Grant): void {
-    const expiresAtMs = nowMs + stallMs(holder, this.#parts.limits);
+    // An origin that was silent to others gets more time from each, or it would be asked for ever in vain.
+    const patience = 2 ** Math.min(holder.task.originSilences, mostDoublings);
+    const expiresAtMs = nowMs + patience * stallMs(holder, this.#parts.limits);
     const lease: Lease = {
       id: this.#nextId,
       holder,

@@ -103,6 +103,7 @@ export class OriginDesk {
 
   progress(peer: Peer, nowMs: number): void {
     peer.task.originFailures = 0;
+    peer.task.originSilences = 0;
     peer.task.refusedBy.clear();
     for (const lease of leasesOf(peer)) {
       lease.expiresAtMs = nowMs + stallMs(peer, this.#around.limits);
@@ -152,6 +153,15 @@ export class OriginDesk {
       if (lease.expiresAtMs > nowMs && !silent) {
         this.#around.wakeAt(task, Math.min(lease.expiresAtMs, pulse?.silentAtMs ?? Number.POSITIVE_INFINITY));
         continue;
+      }
+      if (!silent && pulse) {
+        // The holder lives, and it is the origin that takes its time, as one does that fetches or scans first.
+        if (!this.#othersCouldGo(task, holder, nowMs)) {
+          lease.expiresAtMs = nowMs + stallMs(holder, this.#around.limits);
+          this.#around.wakeAt(task, Math.min(lease.expiresAtMs, pulse.silentAtMs));
+          continue;
+        }
+        task.originSilences += 1;
       }
       this.keepAway(holder, nowMs + this.#around.limits.blockParentMs);
       this.#leases.revoke(lease, silent ? 'no sign of life in time' : 'no progress from the origin in time', nowMs);
@@ -236,6 +246,15 @@ export class OriginDesk {
       if (range.end !== undefined && holder.pieces.firstMissing(range.first, range.end) === undefined)
         this.#leases.end(lease, nowMs);
     }
+  }
+
+  /** Somebody else could fetch what this holder does not get. */
+  #othersCouldGo(task: Task, holder: Peer, nowMs: number): boolean {
+    for (const peer of task.peers.values())
+      if (peer !== holder && isDownloading(peer.state) && !peer.lease && !peer.deaf && !peer.disableBackToSource)
+        return true;
+    if (task.seedPeers.has(holder)) return false;
+    return this.#around.seedsFor(task).some((host) => (task.failedSeeds.get(host.id) ?? 0) <= nowMs);
   }
 
   /** First piece of the range that nobody holds. */
