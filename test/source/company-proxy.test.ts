@@ -144,6 +144,27 @@ describe('behind a company’s proxy', { skip: address === '127.0.0.1' && 'needs
     assert.ok([...log.matchAll(/CONNECT \S+:\d+/g)].length >= 2, log);
   });
 
+  test('its challenge is for the node, not for the node’s clients', async () => {
+    await using swarm = await LocalSwarm.create();
+    const asking = createHttp((_request, response) => {
+      response.writeHead(407, { 'proxy-authenticate': 'Basic realm="company"' }).end();
+    });
+    await new Promise<void>((resolve) => asking.listen(0, '127.0.0.1', resolve));
+    const http = `http://127.0.0.1:${(asking.address() as AddressInfo).port}`;
+    try {
+      const { service } = await swarm.startDaemon('behind', {
+        adjust: (config) => ({ ...config, download: { ...config.download, outboundProxy: { http } } }),
+      });
+      const proxy = `http://${service.addresses['proxy']}`;
+      const { stdout } = await run('curl', ['-si', '-x', proxy, '--noproxy', '', 'http://far.example/a']);
+      assert.match(stdout, /^HTTP\/1\.1 502 [^]*asks this node for credentials/);
+      assert.doesNotMatch(stdout, /proxy-authenticate/i);
+    } finally {
+      asking.closeAllConnections();
+      asking.close();
+    }
+  });
+
   test('the control plane reads registries by it', async () => {
     const registry = new RegistryClient({
       egress: new Egress({ allow: [`${address}/32`], deny: [], ownPorts: () => new Set() }),

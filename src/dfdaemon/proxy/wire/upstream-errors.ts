@@ -27,7 +27,7 @@ export function unservedCoding(host: string): DragonflyError {
 /** Its challenge is for this node: a client would answer with its credentials for this proxy. */
 export function hopWantsCredentials({ host, port }: ProxyHop): DragonflyError {
   return new DragonflyError('SOURCE_UNREACHABLE', `the proxy ${hostPort(host, port)} asks this node for credentials`, {
-    hint: 'Write them into the URL of the proxy (HTTP_PROXY, or outboundProxy in the configuration).',
+    hint: 'Write them into the URL of the proxy (HTTP_PROXY, or download.outboundProxy).',
   });
 }
 
