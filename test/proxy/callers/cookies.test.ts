@@ -1,6 +1,6 @@
 /** What an origin tells one caller about himself is not told to another, whoever asked at the same time, or before. */
 import assert from 'node:assert/strict';
-import type { IncomingHttpHeaders, RequestListener } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import { LocalSwarm } from '../../support/local-swarm.ts';
@@ -17,7 +17,7 @@ describe('an origin that sets a cookie with each answer', () => {
   let answers = 0;
   const cookieOf = ({ headers }: { headers: IncomingHttpHeaders }): string | undefined => headers['set-cookie']?.[0];
   before(async () => {
-    const listener: RequestListener = async (request, response) => {
+    const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       answers += 1;
       const own = { 'set-cookie': `sid=${answers}`, 'x-user': request.headers.authorization ?? 'nobody' };
       await delay(100); // so that others ask meanwhile
@@ -27,7 +27,7 @@ describe('an origin that sets a cookie with each answer', () => {
       response.writeHead(same ? 304 : 200, { ...header, 'ratelimit-remaining': String(100 - answers) });
       response.end(same ? undefined : manifest);
     };
-    origin = closers.use(await startOrigin((request, response) => void listener(request, response)));
+    origin = closers.use(await startOrigin((request, response) => void answer(request, response)));
     const swarm = closers.use(await LocalSwarm.create());
     const schedulers = [await swarm.startScheduler()];
     const start = async (options: Parameters<typeof startDaemon>[0]) => closers.use(await startDaemon(options));

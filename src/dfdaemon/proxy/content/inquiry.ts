@@ -1,8 +1,8 @@
 /** How an origin is asked about an object on behalf of a caller. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { ClientCall } from '../client-call.ts';
-import { callerKey } from '../proof/caller.ts';
 import type { KnownObject } from '../proof/known-objects.ts';
+import { callerKey } from '../proof/caller.ts';
 import { conditionsOf } from '../proof/own-conditions.ts';
 import { preconditionNames } from '../proof/preconditions.ts';
 import { signedHeaders } from '../proof/signed-headers.ts';
@@ -74,4 +74,9 @@ function placeIn({ lengthBytes }: Representation, { url, header }: ClientCall): 
     .update(`${url.href}\n${callerKey(header)}`)
     .digest();
   return lengthBytes === 0 ? 0 : digest.readUIntBE(0, 6) % lengthBytes;
+}
+
+/** The origin may answer each caller differently, so the key contains the caller. */
+export function namelessKey(taskId: string, header: ClientCall['header']): string {
+  return `${taskId}\n${callerKey(header)}`;
 }

@@ -18,7 +18,7 @@ import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
 import { flat, headerOfAnswer, ofStoredContent, refreshed } from '../proof/answer-header.ts';
-import { callerKey, callerOf } from '../proof/caller.ts';
+import { callerOf } from '../proof/caller.ts';
 import { Freshness, onlyIfCached } from '../proof/freshness.ts';
 import { isOtherPage, KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
 import { AnsweredRequest } from '../proof/opened-origin.ts';
@@ -36,7 +36,7 @@ import { SmallAnswers } from '../proof/small-answers.ts';
 import { isOfUrl, variantOf } from '../proof/variant.ts';
 import { rangeDemand } from '../wire/range-answer.ts';
 import { sendSmall } from './send-small.ts';
-import { inquiryOf, ownInquiry, type Inquiry } from './inquiry.ts';
+import { inquiryOf, namelessKey, ownInquiry, type Inquiry } from './inquiry.ts';
 import { forOthers, type InHand, type Outcome, type Proof } from './outcome.ts';
 import { OwnFetches, storableOf, type Fetched } from './own-fetch.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
@@ -387,9 +387,4 @@ export class ObjectAnswers {
     const error = new DragonflyError('UNAVAILABLE', 'nothing is stored here that is fresh');
     answerError(response, error, { kind, type: 'proxy', status: 504 });
   }
-}
-
-/** The origin may answer each caller differently, so the key contains the caller. */
-function namelessKey(taskId: string, header: ClientCall['header']): string {
-  return `${taskId}\n${callerKey(header)}`;
 }

@@ -3,7 +3,7 @@
  * in any header. So the connections to such an origin belong to one client's connection: nobody else's request goes
  * over them, and what the origin answers is for that client alone.
  */
-import { Agent as HttpAgent, type AgentOptions, type IncomingMessage } from 'node:http';
+import type { Agent as HttpAgent, AgentOptions, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 const schemes = /^(?:ntlm|negotiate|kerberos)(?:\s|$)/i;

@@ -1,6 +1,5 @@
 /** `Max-Forwards`, by which a client asks one of the proxies on the way, and not the origin (RFC 9110 §7.6.2). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pairs } from './header.ts';
 
 const traced: ReadonlySet<string> = new Set(['OPTIONS', 'TRACE']);
 /** What an answer to TRACE must not show. */
@@ -21,9 +20,11 @@ export function answerHere({ method, url, httpVersion, rawHeaders }: IncomingMes
     response.writeHead(200, { 'content-length': 0 });
     return void response.end();
   }
-  const lines = [...pairs(rawHeaders)]
-    .filter(([name]) => !secret.test(name))
-    .map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines: string[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(index, index + 2);
+    if (!secret.test(name)) lines.push(`${name}: ${value}\r\n`);
+  }
   const body = Buffer.from(`TRACE ${url} HTTP/${httpVersion}\r\n${lines.join('')}\r\n`, 'latin1');
   response.writeHead(200, { 'content-type': 'message/http', 'content-length': body.length });
   response.end(body);

@@ -18,6 +18,7 @@ import { Pulse } from './pulse.ts';
 import { ReaderDesk } from './reader-desk.ts';
 import type { Host, Peer, Task } from '../records.ts';
 import { isDownloading } from '../states.ts';
+import { anyDownloading, longestRun, wantedPieces } from './wanted-pieces.ts';
 
 /** Of one task. */
 const failedHostsKept = 1000;
@@ -384,30 +385,4 @@ function seedComesTo(task: Task, gap: LeaseRange): boolean {
   for (const { lease, state } of task.seedPeers)
     if (lease && isDownloading(state) && (lease.range.end ?? Infinity) <= gap.first) return true;
   return false;
-}
-
-function anyDownloading(task: Task): boolean {
-  for (const peer of task.peers.values()) if (isDownloading(peer.state)) return true;
-  return false;
-}
-
-function wantedPieces(task: Task): PieceSet {
-  const wanted = new PieceSet(task.pieceCount);
-  for (const peer of task.peers.values()) {
-    if (!isDownloading(peer.state)) continue;
-    if (!peer.wanted) return PieceSet.range(0, task.pieceCount ?? 0);
-    wanted.addAll(peer.wanted);
-  }
-  return wanted;
-}
-
-function longestRun(pieces: PieceSet, pieceCount: number): { first: number; end: number } | undefined {
-  let best: { first: number; end: number } | undefined;
-  for (let first = 0; first < pieceCount; first += 1) {
-    let end = first;
-    while (end < pieceCount && pieces.has(end)) end += 1;
-    if (end - first > (best ? best.end - best.first : 0)) best = { first, end };
-    first = end;
-  }
-  return best;
 }

@@ -30,7 +30,7 @@ function silence(names: readonly string[], untilMs: number): { holder: string; a
     note(swarm.registerPeer({ peerId: name, hostId: name, taskId: 'task', url: 'http://origin/a', ...rules }, 0), 0);
   }
   for (let nowMs = everyMs; nowMs <= untilMs; nowMs += everyMs) {
-    for (const name of [...holders])
+    for (const name of Array.from(holders))
       note(swarm.originProgress(name, { aliveEveryMs: everyMs, originSilent: true }, nowMs) ?? [], nowMs);
     note(swarm.tick(nowMs), nowMs);
     assertInvariants(swarm);
