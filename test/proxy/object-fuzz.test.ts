@@ -36,7 +36,7 @@ import { askInTunnel } from './support/tunnel.ts';
 /** How a request reaches a node: in the clear, or in a tunnel that it intercepts. */
 const wayKinds = ['forward', 'forward', 'http/1.1', 'h2'] as const;
 /** Seeds that found something once. */
-const corpus: readonly number[] = [1, 2];
+const corpus: readonly number[] = [1, 2, 191_935_764];
 
 describe(`everybody is told by the nodes what the origin tells him, from seed ${firstFuzzSeed}`, () => {
   const closers = new AsyncDisposableStack();

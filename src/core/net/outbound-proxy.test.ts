@@ -8,7 +8,7 @@ test('which proxy a URL leaves by: by its scheme, never for loopback, never for 
   const env = {
     http_proxy: 'http://corp:3128',
     HTTPS_PROXY: 'https://us%40er:p%3Ass@secure.corp',
-    no_proxy: 'near.example, .sub.example 10.0.0.0/8,192.0.2.7,other.example:8080,fd00::/8',
+    no_proxy: 'near.example, .sub.example 10.0.0.0/8,192.0.2.7,other.example:8080,fd00::/8,dotted.example.',
   };
   const proxies = new OutboundProxies(withProxyEnvironment(unset, env));
   for (const [url, host] of [
@@ -25,6 +25,7 @@ test('which proxy a URL leaves by: by its scheme, never for loopback, never for 
     ['http://11.1.2.3/', 'corp'],
     ['http://192.0.2.7/', undefined],
     ['http://[fd00::7]/', undefined],
+    ['http://dotted.example/', undefined],
     ['http://other.example/', 'corp'],
     ['http://other.example:8080/', undefined],
   ] as const) {

@@ -85,7 +85,7 @@ interface Target {
 type DirectRule = (target: Target) => boolean;
 
 function directRule(entry: string): DirectRule {
-  const text = entry.trim().toLowerCase();
+  const text = entry.trim().toLowerCase().replace(/\.$/, '');
   if (text === '*') return () => true;
   const [network = '', prefix] = text.split('/');
   if (prefix !== undefined && isIP(network) !== 0 && /^\d{1,3}$/.test(prefix)) {

@@ -37,7 +37,7 @@ export function sendSmall(
     : answer;
   record.bytes = sent.length;
   const sized = statusCode === 204 ? {} : { 'content-length': String(sent.length) };
-  if (part) response.statusMessage = '';
+  if (part && request.httpVersionMajor === 1) response.statusMessage = '';
   response.writeHead(part ? 206 : statusCode, { ...place, ...sized });
   response.end(sent);
 }

@@ -60,9 +60,8 @@ export function aboutContent(header: AnswerHeader): AnswerHeader {
 }
 
 export function withoutCookies(header: AnswerHeader): AnswerHeader {
-  return 'set-cookie' in header || 'set-cookie2' in header
-    ? Object.fromEntries(Object.entries(header).filter(([name]) => !/^set-cookie2?$/.test(name)))
-    : header;
+  const { 'set-cookie': _, ...kept } = header;
+  return kept;
 }
 
 export function withoutChecksumsOf(header: AnswerHeader): AnswerHeader {

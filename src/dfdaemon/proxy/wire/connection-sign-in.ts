@@ -48,7 +48,10 @@ export class OwnConnections {
 const byClient = new WeakMap<Socket, OwnConnections>();
 
 /** Undefined for a request that may share connections with others. */
-export function ownConnections({ headers, socket }: IncomingMessage, { origin }: URL): OwnConnections | undefined {
+export function ownConnections(request: IncomingMessage, { origin }: URL): OwnConnections | undefined {
+  const { headers } = request;
+  const socket = request.socket as Socket | undefined; // HTTP/2 has none once the client has gone
+  if (!socket) return undefined;
   const known = byClient.get(socket);
   if (known?.has(origin) === true) return known;
   if (!schemes.test(headers.authorization ?? '')) return undefined;
