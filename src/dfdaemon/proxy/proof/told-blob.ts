@@ -2,6 +2,7 @@
  * What a registry says of a blob when asked whether the caller may read it. That suffices for the header of the answer,
  * long before the first piece is here: a digest names the blob, so it is the same wherever it comes from.
  */
+import { withoutChecksums } from '../../source/checksums.ts';
 import { toDragonflyError } from '../../../core/errors.ts';
 import type { OpenTask } from '../../task/open-task.ts';
 import type { ClientCall } from '../client-call.ts';
@@ -14,7 +15,9 @@ export interface ToldBlob {
 
 /** Undefined when the registry itself did not answer: a store behind a redirect sends a header of its own. */
 export function toldBlob(answer: OriginAnswer, contentLengthBytes: number): ToldBlob | undefined {
-  return answer.message === answer.first ? { contentLengthBytes, header: answer.header } : undefined;
+  if (answer.message !== answer.first) return undefined;
+  // Checksums in an answer about some bytes are of those bytes.
+  return { contentLengthBytes, header: answer.statusCode === 206 ? withoutChecksums(answer.header) : answer.header };
 }
 
 /** A plain GET of the whole blob, which needs nothing else to be answered. */

@@ -81,22 +81,25 @@ export class BlobAnswers {
       await task.value[Symbol.asyncDispose]();
       return forwardDirectly(call, this.#options.upstream);
     }
-    await this.#send(call, request, task.value);
+    await this.#send(call, request, task.value, blob);
   }
 
-  async #send(call: ClientCall, request: DownloadRequest, task: OpenTask): Promise<void> {
+  /** @param blob what this registry has told; what is stored may have come from another one */
+  async #send(call: ClientCall, request: DownloadRequest, task: OpenTask, blob?: ToldBlob): Promise<void> {
     const { tasks, upstream } = this.#options;
-    const judgement = judgePreconditions(call.header, flat(headerOfTask(task.responseHeader)));
+    const header = headerOfTask(blob?.header ?? task.responseHeader);
+    const judgement = judgePreconditions(call.header, flat(header));
     if (judgement === 'failed' || judgement === 'notModified') {
       await task[Symbol.asyncDispose]();
       if (judgement === 'failed') return forwardDirectly(call, upstream);
-      return tasks.notModified(call, tasks.header(task, headerOfTask(task.responseHeader)));
+      return tasks.notModified(call, tasks.header(task, header));
     }
-    if (judgement === 'go') return tasks.send(call, { request, task, demand: rangeDemand(call.header['range']) });
+    if (judgement === 'go')
+      return tasks.send(call, { request, task, demand: rangeDemand(call.header['range']), header });
     await task[Symbol.asyncDispose]();
     const whole = rangeDemand(undefined);
     try {
-      await tasks.send(call, { request, task: await tasks.open(request, whole, call), demand: whole });
+      await tasks.send(call, { request, task: await tasks.open(request, whole, call), demand: whole, header });
     } catch (error) {
       await tasks.failed(call, error);
     }
