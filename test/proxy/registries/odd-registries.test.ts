@@ -64,6 +64,19 @@ describe('unusual registries', () => {
     assert.equal(copies.length, 2, 'one for the node alone, and one for the swarm');
   });
 
+  test('a blob that is held from one registry comes with the header of the one that was asked', async () => {
+    const layer = Buffer.alloc(70_000, 'held');
+    const path = `/v2/a/blobs/${digestOf(layer)}`;
+    await using one = await startOrigin(serveBody(layer, { etag: '"one"', 'x-of': 'one' }));
+    await using other = await startOrigin(serveBody(layer, { etag: '"other"', 'content-md5': 'of the part' }));
+    for (const node of nodes) {
+      await ask(node, `${one.url}${path}`);
+      const { headers, body } = await ask(node, `${other.url}${path}`);
+      assert.ok(body.equals(layer));
+      assert.deepEqual([headers.etag, headers['x-of'], headers['content-md5']], ['"other"', undefined, undefined]);
+    }
+  });
+
   test('a blob that was deleted by way of a node is gone there', async () => {
     let isThere = true;
     await using registry = await startOrigin((request, response) => {
