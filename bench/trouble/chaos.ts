@@ -1,9 +1,10 @@
 /**
  * What a sick part costs, cell by cell: every part a process on a host (network namespace) and a disk of its own.
  *   node bench/trouble/chaos.ts [--faults SIGSTOP,…] [--parts seed,…] [--when before,during] [--state cold,warm] [--mib 24]
+ *     [--times 1] [--keep DIRECTORY] [--write docs/sick-parts.md]
  * `cold`: parent and child ask at the same moment for what nobody has. `warm`: seed and parent have it, the child asks. `before`: the
  * fault strikes before anybody asks, `during`: when the child has a third. Prints how much longer the child took than without, what it
- * ended with, and the origin's copies. A fault of the origin is no fault of the product: an error is right there. Needs root.
+ * ended with, and the origin's copies. `--times` runs each cell so often; `--keep` leaves there what the parts have logged, and each download event by event. A fault of the origin is no fault of the product: an error is right there. Needs root.
  */
 import { globSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { makeRandomFile, sha256OfFile } from '../../test/support/random-file.ts'
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
 import { ChaosCluster, type PartName } from './chaos/cluster.ts';
 import { faults, type Fault } from './chaos/faults.ts';
+import { writeRows } from './chaos/table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +22,9 @@ const { values } = parseArgs({
     when: { type: 'string', default: 'before,during' },
     state: { type: 'string', default: 'cold,warm' },
     mib: { type: 'string', default: '24' },
+    times: { type: 'string', default: '1' },
+    keep: { type: 'string' },
+    write: { type: 'string' },
   },
 });
 const contentBytes = Number(values.mib) * 2 ** 20;
@@ -59,12 +64,18 @@ async function rows(state: string, when: string): Promise<void> {
     for (const part of fault.parts) {
       if (values.parts !== undefined && !values.parts.split(',').includes(part)) continue;
       if (!hasMeaning({ state, when, fault, part })) continue;
-      const { seconds, ended, copies } = await run({ state, when, fault, part });
-      const more = seconds - (without.get(state) ?? 0);
-      if (ended === 'right') worst = Math.max(worst, more);
-      console.log(
-        `| ${state} | ${when} | ${part} | ${fault.name} | ${more.toFixed(2)} | ${ended} | ${copies.toFixed(2)} |`,
-      );
+      const cell = { state, when, fault, part };
+      const runs: Outcome[] = [];
+      while (runs.length < Number(values.times)) runs.push(await run(cell, runs.length));
+      const more = runs.map(({ seconds }) => seconds - (without.get(state) ?? 0));
+      for (const [index, { ended }] of runs.entries()) if (ended === 'right') worst = Math.max(worst, more[index] ?? 0);
+      const each = (texts: readonly string[]): string => [...new Set(texts)].join(' ');
+      const ended = each(runs.map((one) => one.ended));
+      const copies = each(runs.map((one) => one.copies.toFixed(2)));
+      const times = more.map((one) => one.toFixed(2)).join(' ');
+      console.log(`| ${state} | ${when} | ${part} | ${fault.name} | ${times} | ${ended} | ${copies} |`);
+      if (values.write !== undefined)
+        writeRows(values.write, [{ state, when, part, fault: fault.name, more, ended, copies }]);
     }
   }
 }
@@ -77,13 +88,14 @@ function hasMeaning({ state, when, fault, part }: Cell): boolean {
   return !(part === 'child' && dies);
 }
 
-async function run(cell: Cell): Promise<Outcome> {
+async function run(cell: Cell, time = 0): Promise<Outcome> {
   await using directory = await temporaryDirectory('df-chaos-');
   const { fault, part, when, state } = cell;
   const early = fault?.clockMs !== undefined && when === 'before' ? { clockAtStart: part } : {};
   await using cluster = await ChaosCluster.start(directory.path, {
     originBytesPerSec,
     clockMs: fault?.clockMs ?? 0,
+    records: values.keep !== undefined,
     ...early,
   });
   const content = join(cluster.part('origin').directory, 'content');
@@ -114,6 +126,10 @@ async function run(cell: Cell): Promise<Outcome> {
   }
   const ended = await outcome(child, output('child'), [sha256, await sha256OfFile(content)]);
   const seconds = (endedMs - startedMs) / 1000;
+  if (values.keep !== undefined) {
+    const name = [state, when, part, fault?.name ?? 'none', time].join(' ').replaceAll(/[^a-z0-9]+/gi, '-');
+    cluster.keep(join(values.keep, name), startedMs);
+  }
   return { seconds, ended, copies: (cluster.originBytes - before) / contentBytes };
 }
 

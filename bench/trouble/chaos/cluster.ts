@@ -1,7 +1,7 @@
 /** A cluster in which every part has a host (network namespace) and a disk (tmpfs) of its own, so that each can fall ill alone. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManagedProcess } from '../../../src/cli/up/managed-process.ts';
 import { Channels } from '../../../src/rpc/channels.ts';
@@ -75,6 +75,7 @@ export class ChaosCluster {
   readonly #owned = new AsyncDisposableStack();
   readonly #originBytesPerSec: number;
   readonly #clockMs: number;
+  readonly #records: boolean;
   #originUrl = '';
   /** Addresses of the others are configured, so that a part started again has the same. */
   readonly #ports = { manager: 65003, rest: 8080, scheduler: 8002, peer: 65000, pieces: 65002 };
@@ -82,17 +83,24 @@ export class ChaosCluster {
   private constructor(
     directory: string,
     network: NamespaceNetwork,
-    options: { originBytesPerSec: number; clockMs: number },
+    options: { originBytesPerSec: number; clockMs: number; records: boolean },
   ) {
     this.#directory = directory;
     this.#network = network;
     this.#originBytesPerSec = options.originBytesPerSec;
     this.#clockMs = options.clockMs;
+    this.#records = options.records;
   }
 
   static async start(
     directory: string,
-    options: { readonly originBytesPerSec: number; readonly clockMs: number; readonly clockAtStart?: PartName },
+    options: {
+      readonly originBytesPerSec: number;
+      readonly clockMs: number;
+      /** Downloads are written down event by event. */
+      readonly records: boolean;
+      readonly clockAtStart?: PartName;
+    },
   ): Promise<ChaosCluster> {
     const network = await NamespaceNetwork.create({ hosts: partNames.length, rateBitsPerSec: () => linkBitsPerSec });
     const cluster = new ChaosCluster(directory, network, options);
@@ -140,6 +148,17 @@ export class ChaosCluster {
     const answers = client.downloadTask(DownloadTaskRequest.fromPartial({ download }), { signal });
     for await (const { response } of answers) if (response?.$case === 'receipt') return;
     throw new Error('the download ended without a receipt');
+  }
+
+  /** Copies what the parts have logged, and the recordings of their downloads. @param startedMs when they were asked for, by this process's clock. */
+  keep(directory: string, startedMs: number): void {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'started'), new Date(performance.timeOrigin + startedMs).toISOString());
+    for (const { name, directory: own } of this.parts.values()) {
+      if (existsSync(`${own}.log`)) cpSync(`${own}.log`, join(directory, `${name}.log`));
+      const recordings = join(own, 'data', 'recordings');
+      if (existsSync(recordings)) cpSync(recordings, join(directory, name), { recursive: true });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -191,7 +210,7 @@ export class ChaosCluster {
     const service = await ManagedProcess.start({
       name,
       program,
-      args: ['--config', config],
+      args: ['--config', config, ...(this.#records ? ['--log-level', 'debug'] : [])],
       enter: host.enter,
       cwd: this.#directory,
       logPath: join(this.#directory, `${name}.log`),
@@ -217,7 +236,13 @@ export class ChaosCluster {
     }
     if (name === 'scheduler') {
       return {
-        server: { advertiseIP: address, listenIP: address, port: scheduler, host: name, cacheDir: directory },
+        server: {
+          advertiseIP: address,
+          listenIP: address,
+          port: scheduler,
+          host: name,
+          cacheDir: directory,
+        },
         manager: { addr: at('manager', manager), schedulerClusterID: 1, keepAlive: { interval: '2s' } },
         dynConfig: { refreshInterval: '2s' },
       };
@@ -236,6 +261,7 @@ export class ChaosCluster {
         },
       },
       download: {
+        ...(this.#records && { recordings: 20 }),
         peerGRPC: { tcpListen: { port: peer, listen: address } },
         downloadGRPC: { unixListen: { socket: join(directory, 'd.sock') } },
       },
