@@ -15,12 +15,13 @@ export const daemonLimits = {
   /** Subscribers of one task; each costs a file descriptor. */
   subscribersPerTask: 4096,
   /**
-   * A scheduler that holds this host but takes longer to accept a stream is treated as down, and the next on the ring
-   * is asked. The time starts at this value for a few hosts and grows with their number up to the maximum.
+   * A scheduler that holds this host, and for longer leaves each of two questions whether it is alive unanswered, is treated as
+   * down, and the next on the ring is asked. An answer takes a round trip and a turn of the event loop, 1 to 100 ms; both
+   * questions together, and the pause before them, stay below a second. The time grows with the scheduler's hosts up to the maximum.
    */
-  schedulerAnswerMs: 900,
-  schedulerAnswerMsPerHost: 0.3,
-  schedulerOpenTimeoutMs: 3000,
+  schedulerAnswerMs: 300,
+  schedulerAnswerMsPerHost: 0.15,
+  schedulerAnswerMostMs: 1500,
   /** A part of a run smaller than this is not worth a request of its own. */
   originPartBytes: 32 * 2 ** 20,
   /** Tasks whose content is remembered to come from a single URL. */

@@ -7,12 +7,12 @@ test('the longest answer counts, and fades', (t: TestContext) => {
   t.mock.method(performance, 'now', () => nowMs);
   const pace = new AnswerPace(() => 0.5);
   assert.equal(pace.longestMs, 0);
-  pace.answered(400);
-  pace.answered(10);
+  pace.answered('a', 400);
+  pace.answered('a', 10);
   assert.equal(pace.longestMs, 400);
   nowMs += 20_000;
   assert.equal(pace.longestMs, 200);
-  pace.answered(300);
+  pace.answered('a', 300);
   assert.equal(pace.longestMs, 300);
 });
 
@@ -26,4 +26,25 @@ test('a crowded machine tells before anybody has answered', (t: TestContext) => 
   assert.equal(pace.longestMs, 1000, 'it is not looked at each time');
   nowMs += 1000;
   assert.equal(pace.longestMs, 0);
+});
+
+test('one that is slow alone makes nobody patient, unless there is nobody else to judge by', (t: TestContext) => {
+  t.mock.method(performance, 'now', () => 1000);
+  const pace = new AnswerPace(() => 0.5);
+  pace.answered('sick', 2000);
+  assert.equal(pace.longestMs, 2000);
+  pace.answered('well', 5);
+  assert.equal(pace.longestMs, 5);
+  pace.answered('another', 300);
+  assert.equal(pace.longestMs, 300);
+});
+
+test('what was measured a short while ago says more than the load of the machine', (t: TestContext) => {
+  let nowMs = 1000;
+  t.mock.method(performance, 'now', () => nowMs);
+  const pace = new AnswerPace(() => 6);
+  pace.answered('a', 100);
+  assert.equal(pace.longestMs, 250);
+  nowMs += 20_000;
+  assert.equal(pace.longestMs, 1000);
 });

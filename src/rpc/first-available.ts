@@ -5,8 +5,8 @@ export interface Attempts<M> {
   readonly signal: AbortSignal | undefined;
   /** Called when a member was UNAVAILABLE and the next is tried. */
   readonly onFailure?: (member: M, error: unknown) => void;
-  /** The error when no member is left; `cause` is the last failure, undefined without members. */
-  readonly noneLeft: (cause: unknown) => Error;
+  /** The error when no member is left; `cause` is the last failure, undefined without members, `failures` all of them. */
+  readonly noneLeft: (cause: unknown, failures: readonly unknown[]) => Error;
 }
 
 /** The result of the first available member, in order. Errors other than UNAVAILABLE, and an abort, end the search. */
@@ -15,7 +15,7 @@ export async function firstAvailable<M, T>(
   attempt: (member: M) => Promise<T>,
   { signal, onFailure, noneLeft }: Attempts<M>,
 ): Promise<T> {
-  let last: unknown;
+  const failures: unknown[] = [];
   for (const member of members) {
     try {
       return await attempt(member);
@@ -23,8 +23,8 @@ export async function firstAvailable<M, T>(
       signal?.throwIfAborted();
       if (toDragonflyError(error).code !== 'UNAVAILABLE') throw error;
       onFailure?.(member, error);
-      last = error;
+      failures.push(error);
     }
   }
-  throw noneLeft(last);
+  throw noneLeft(failures.at(-1), failures);
 }

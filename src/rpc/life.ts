@@ -13,6 +13,8 @@ export interface LifeTimes {
   readonly mostQuietMs: number;
   /** How long an answer may take; longer where others took longer. */
   readonly answerMs: number;
+  /** Questions in a row that must stay without an answer; one by default. A lost call is not a dead server. */
+  readonly questions?: number;
 }
 
 /** An answer may take this many times longer than the longest recent one. */
@@ -30,16 +32,23 @@ const mostLateLooks = 3;
  */
 export async function silence(
   ask: (signal: AbortSignal) => Promise<void>,
-  { quietMs, mostQuietMs, answerMs, pace }: LifeTimes & { readonly pace: AnswerPace },
+  { quietMs, mostQuietMs, answerMs, questions = 1, pace }: LifeTimes & { readonly pace: AnswerPace },
   signal: AbortSignal,
 ): Promise<never> {
   for (let pauseMs = quietMs; ; pauseMs = Math.min(2 * pauseMs, mostQuietMs)) {
     await delay(pauseMs, undefined, { signal });
-    const question = new AbortController();
-    try {
-      await answered(ask(AbortSignal.any([signal, question.signal])), patienceWith(answerMs, pace));
-    } finally {
-      question.abort();
+    for (let left = questions; left > 0; left -= 1) {
+      const question = new AbortController();
+      try {
+        const patienceMs = patienceWith(questions * answerMs, pace) / questions;
+        await answered(ask(AbortSignal.any([signal, question.signal])), patienceMs);
+        break;
+      } catch (error) {
+        // A refused connection is an answer of the machine that nothing more will come.
+        if (left === 1 || signal.aborted || silenceOf(error) === undefined) throw error;
+      } finally {
+        question.abort();
+      }
     }
     signal.throwIfAborted();
   }
@@ -80,6 +89,25 @@ export function patientTimer(ms: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** Who gave no sign of life: one of several servers that could be asked, or every one of them. */
+export type Silence = 'one' | 'all';
+
+const silences = new WeakMap<Error, Silence>();
+
 export function noLife(ms: number): DragonflyError {
-  return new DragonflyError('UNAVAILABLE', `no sign of life within ${Math.round(ms)} ms`);
+  return asSilence(new DragonflyError('UNAVAILABLE', `no sign of life within ${Math.round(ms)} ms`), 'one');
+}
+
+export function asSilence<E extends Error>(error: E, of: Silence): E {
+  silences.set(error, of);
+  return error;
+}
+
+/** Undefined where something did answer: a connection that is refused or breaks may mean a restart, and is another matter. */
+export function silenceOf(failure: unknown): Silence | undefined {
+  for (let error = failure; error instanceof Error; error = error.cause) {
+    const silence = silences.get(error);
+    if (silence) return silence;
+  }
+  return undefined;
 }

@@ -12,7 +12,7 @@ import { backOffMs } from './back-off.ts';
 import { firstAvailable } from './first-available.ts';
 import type { Channels } from './channels.ts';
 import { createClient, type CallOptions, type RpcClient } from './client.ts';
-import { announcesSwarm, hostsHeader, instanceHeader } from './features.ts';
+import { hostsHeader, instanceHeader } from './features.ts';
 import {
   HealthCheckResponse_ServingStatus as ServingStatus,
   HealthDefinition,
@@ -21,7 +21,6 @@ import {
   SchedulerDefinition,
   type AnnounceHostRequest,
   type AnnouncePeerRequest,
-  type AnnouncePeerResponse,
   type AnnounceTasksRequest,
   type AnnounceTasksResponse,
   type DeleteHostRequest,
@@ -30,7 +29,8 @@ import {
   type NoteObjectRequest,
 } from '../../gen/scheduler/v2/scheduler.ts';
 import { answers } from './server/health.ts';
-import { longestAnswerMs, noLife, patienceWith, patientTimer, silence } from './life.ts';
+import { asSilence, longestAnswerMs, patienceWith, patientTimer, silence, silenceOf } from './life.ts';
+import { openPeerStream, withFirst, type PeerStream } from './peer-stream.ts';
 import { Replay } from './replay.ts';
 
 export type SchedulerClient = RpcClient<typeof SchedulerDefinition>;
@@ -46,8 +46,8 @@ export interface SchedulerRingOptions {
   /** Called when a scheduler failed: the list may be out of date. */
   readonly onFailure?: (address: string) => void;
   /**
-   * How long a scheduler with that many hosts may take to answer, for instance to accept a peer's stream, before it
-   * counts as dead; undefined for no limit.
+   * How long a scheduler with that many hosts may take for each of two questions whether it is alive before it counts as dead;
+   * undefined where it is not asked when it accepts a peer's stream.
    */
   readonly answerMs?: (address: string, hosts: number) => number | undefined;
   readonly nowMs?: () => number;
@@ -59,16 +59,6 @@ export interface SchedulerResult {
   /** Changes when the scheduler restarts; empty for the original. */
   readonly instance: string;
   readonly error: DragonflyError | undefined;
-}
-
-export interface PeerStream {
-  /** `host:port` of the scheduler that accepted the stream. */
-  readonly address: string;
-  /** Whether it supports this implementation's extensions. */
-  readonly extended: boolean;
-  readonly responses: AsyncIterable<AnnouncePeerResponse>;
-  /** Rejects with UNAVAILABLE when the scheduler gives no sign of life, or with the signal's reason. */
-  readonly silence: (signal: AbortSignal) => Promise<never>;
 }
 
 export interface OpenStreamOptions {
@@ -182,12 +172,11 @@ export class SchedulerRing {
       await this.#channels.ready(owner.address, { signal });
       const attempt = replay.attempt();
       const sent = toOriginal && !owner.instance ? withFirst(attempt, toOriginal) : attempt;
-      const leastMs = this.#answerMs(owner.address, owner.hosts);
-      const { pace } = this.#channels;
+      const isAsked = this.#answerMs(owner.address, owner.hosts) !== undefined;
       const askedMs = this.#nowMs();
-      const answerMs = leastMs === undefined ? undefined : patienceWith(leastMs, pace);
-      const stream = await openPeerStream(owner, sent, signal, answerMs);
-      if (stream.extended) pace.answered(this.#nowMs() - askedMs);
+      const life = isAsked ? this.#accepting(owner) : undefined;
+      const stream = await openPeerStream(owner, sent, signal, life);
+      if (stream.extended) this.#channels.pace.answered(owner.address, this.#nowMs() - askedMs);
       replay.commit();
       this.markHealthy(owner.address);
       return { ...stream, silence: (waiting) => this.#silence(owner, waiting) };
@@ -202,7 +191,7 @@ export class SchedulerRing {
     return firstAvailable(owners, attempt, {
       signal,
       onFailure: ({ address }, error) => this.markFailed(address, error),
-      noneLeft: (cause) => this.#noneLeft(cause),
+      noneLeft: (cause, failures) => this.#noneLeft(cause, failures),
     });
   }
 
@@ -288,15 +277,39 @@ export class SchedulerRing {
     if (member) Object.assign(member, { failures: 0, avoidUntilMs: 0 });
   }
 
-  async #silence({ address, hosts }: Member, signal: AbortSignal): Promise<never> {
-    const answerMs = this.#answerMs(address, hosts) ?? longestAnswerMs;
-    const times = { quietMs: quietMs + hosts, mostQuietMs, answerMs, pace: this.#channels.pace };
+  async #silence(member: Member, signal: AbortSignal): Promise<never> {
     try {
-      return await silence((asking) => answers(this.#channels, address, asking), times, signal);
+      return await this.#alive(member, signal);
     } catch (error) {
-      if (!signal.aborted) this.markFailed(address, error);
+      if (signal.aborted) throw error;
+      this.markFailed(member.address, error);
+      const isOnly = this.#members.size === 1;
+      if (isOnly && error instanceof Error && silenceOf(error)) asSilence(error, 'all');
       throw error;
     }
+  }
+
+  /** Rejects when the scheduler is silent, or lives and accepts nothing all the same. */
+  #accepting(member: Member): (signal: AbortSignal) => Promise<never> {
+    return async (signal) => {
+      const busy = Promise.withResolvers<never>();
+      const ms = patienceWith(acceptMs, this.#channels.pace);
+      const stop = patientTimer(ms, () =>
+        busy.reject(new DragonflyError('UNAVAILABLE', `${member.address} accepts no stream within ${ms} ms`)),
+      );
+      try {
+        return await Promise.race([this.#alive(member, signal), busy.promise]);
+      } finally {
+        stop();
+      }
+    };
+  }
+
+  /** Rejects when the scheduler gives no sign of life, or with the signal's reason. */
+  #alive({ address, hosts }: Member, signal: AbortSignal): Promise<never> {
+    const answerMs = this.#answerMs(address, hosts) ?? longestAnswerMs;
+    const times = { quietMs: quietMs + hosts, mostQuietMs, answerMs, questions, pace: this.#channels.pace };
+    return silence((asking) => answers(this.#channels, address, asking), times, signal);
   }
 
   async #tellAll(
@@ -314,7 +327,7 @@ export class SchedulerRing {
         try {
           const askedMs = this.#nowMs();
           await work(client, { ...options, onMetadata });
-          this.#channels.pace.answered(this.#nowMs() - askedMs);
+          this.#channels.pace.answered(address, this.#nowMs() - askedMs);
           this.markHealthy(address);
           const member = this.#members.get(address);
           if (member) Object.assign(member, { instance, hosts });
@@ -327,55 +340,28 @@ export class SchedulerRing {
     );
   }
 
-  #noneLeft(cause: unknown): DragonflyError {
+  /** Where all were silent, so is the whole ring; one that refuses or breaks off may be about to come back. */
+  #noneLeft(last: unknown, failures: readonly unknown[]): DragonflyError {
+    const answering = failures.find((failure) => silenceOf(failure) === undefined);
+    const cause = answering ?? last;
     if (cause === undefined) {
       return new DragonflyError('UNAVAILABLE', 'no scheduler is known', {
         hint: 'Start a scheduler, or check the manager addresses of this daemon.',
       });
     }
     const { message } = toDragonflyError(cause);
-    return new DragonflyError('UNAVAILABLE', `no scheduler answers (${this.addresses.join(', ')}): ${message}`, {
+    const error = new DragonflyError('UNAVAILABLE', `no scheduler answers (${this.addresses.join(', ')}): ${message}`, {
       cause,
       hint: 'Check that the schedulers run and that this host reaches their ports.',
     });
+    return answering === undefined ? asSilence(error, 'all') : error;
   }
 }
 
 /** A waiting download checks after this time, plus a millisecond for each host, whether the scheduler is alive; less often later. */
-const quietMs = 200;
+const quietMs = 150;
 const mostQuietMs = 10_000;
-
-/** The same messages with the first one changed. */
-async function* withFirst<T>(messages: AsyncIterable<T>, change: (first: T) => Promise<T>): AsyncGenerator<T, void> {
-  let isFirst = true;
-  for await (const message of messages) {
-    yield isFirst ? await change(message) : message;
-    isFirst = false;
-  }
-}
-
-async function openPeerStream(
-  { address, client }: Scheduler,
-  requests: AsyncIterable<AnnouncePeerRequest>,
-  signal: AbortSignal,
-  timeoutMs: number | undefined,
-): Promise<Omit<PeerStream, 'silence'>> {
-  const header = Promise.withResolvers<Metadata | undefined>();
-  const silent = new AbortController();
-  const answers = client
-    .announcePeer(requests, { signal: AbortSignal.any([signal, silent.signal]), onMetadata: header.resolve })
-    [Symbol.asyncIterator]();
-  const first = answers.next();
-  // The header comes before the first answer; a stream that ends without either ends the wait, too.
-  first.then(() => header.resolve(undefined), header.reject);
-  const stop = timeoutMs === undefined ? undefined : patientTimer(timeoutMs, () => silent.abort(noLife(timeoutMs)));
-  const metadata = await header.promise.finally(stop);
-  const responses = async function* (): AsyncGenerator<AnnouncePeerResponse, void, undefined> {
-    try {
-      for (let result = await first; result.done !== true; result = await answers.next()) yield result.value;
-    } finally {
-      await answers.return?.();
-    }
-  };
-  return { address, extended: metadata !== undefined && announcesSwarm(metadata), responses: responses() };
-}
+/** Both must stay without an answer: one may be lost, or come while a collection of garbage holds the scheduler up. */
+const questions = 2;
+/** How long a scheduler that is alive may take to accept a stream before the next one is asked. */
+const acceptMs = 3_000;

@@ -17,10 +17,10 @@ import type {
   AnnouncePeerResponse,
   HoldHostResponse,
 } from '../../../gen/scheduler/v2/scheduler.ts';
+import type { PeerStream } from '../../rpc/peer-stream.ts';
 import {
   SchedulerRing,
   type OpenStreamOptions,
-  type PeerStream,
   type SchedulerClient,
   type SchedulerResult,
 } from '../../rpc/scheduler-ring.ts';
@@ -164,7 +164,9 @@ export class Schedulers implements Closable {
     requests: AsyncIterable<AnnouncePeerRequest>,
     options: OpenStreamOptions,
   ): Promise<PeerStream> {
-    if (this.#instances.size === 0 && this.#ring.addresses.length > 0) await this.announce();
+    // One that holds this host knows it; where it hangs, an announcement would be waited for in vain.
+    const isKnown = this.#instances.size > 0 || this.#held.size > 0;
+    if (!isKnown && this.#ring.addresses.length > 0) await this.announce();
     try {
       const stream = await this.#ring.openPeerStream(taskId, requests, options);
       return { ...stream, responses: this.#announceIfUnknown(stream.responses) };
@@ -382,9 +384,9 @@ export class Schedulers implements Closable {
   }
 }
 
-/** A scheduler with many hosts may be busy for this long. */
+/** A scheduler with many hosts may be busy for this long, twice in a row. */
 function schedulerAnswerMs(hosts: number): number {
-  const { schedulerAnswerMs: least, schedulerAnswerMsPerHost: each, schedulerOpenTimeoutMs: most } = daemonLimits;
+  const { schedulerAnswerMs: least, schedulerAnswerMsPerHost: each, schedulerAnswerMostMs: most } = daemonLimits;
   return Math.min(most, least + each * hosts);
 }
 

@@ -88,7 +88,7 @@ export async function answers(channels: Channels, address: string, signal: Abort
     const health = createClient(HealthDefinition, channels, address);
     const askedMs = performance.now();
     await health.check({ service: '' }, { signal, timeoutMs: healthTimeoutMs });
-    channels.pace.answered(performance.now() - askedMs);
+    channels.pace.answered(address, performance.now() - askedMs);
   } catch (error) {
     const failure = toDragonflyError(error);
     if (noAnswer.has(failure.code)) throw failure;

@@ -2,7 +2,7 @@
 import { DragonflyError } from '../../../core/errors.ts';
 import { Download } from '../../../../gen/common/v2/common.ts';
 import type { AnnouncePeerRequest } from '../../../../gen/scheduler/v2/scheduler.ts';
-import type { PeerStream } from '../../../rpc/scheduler-ring.ts';
+import type { PeerStream } from '../../../rpc/peer-stream.ts';
 import { MessageQueue } from '../../../rpc/streams.ts';
 
 type Request = NonNullable<AnnouncePeerRequest['request']>;

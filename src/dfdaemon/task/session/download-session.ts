@@ -4,6 +4,7 @@
  */
 import type { RangeSpec } from '../../../core/byte-range.ts';
 import type { DragonflyError } from '../../../core/errors.ts';
+import { silenceOf } from '../../../rpc/life.ts';
 import { onAbort } from '../../../core/process/lifecycle.ts';
 import { minPieceLengthBytes } from '../../../core/piece-layout.ts';
 import type { SessionEffect } from '../../../swarm/peer/download/effects.ts';
@@ -159,8 +160,9 @@ export class DownloadSession {
     // In the middle of a download the id cannot change: the rest is fetched alone.
     const isUnderWay = error?.code === 'TASK_CONFLICT' && this.#scope.stored.pieces.count > 0;
     const mayDiffer = error !== undefined && (mayAskItself(request, error) || isUnderWay);
+    const silent = silenceOf(error);
     machine.take(
-      { kind: 'session-ended', extended: session.extended, code: error?.code, originSaid, mayDiffer },
+      { kind: 'session-ended', extended: session.extended, code: error?.code, originSaid, mayDiffer, silent },
       error,
     );
   }

@@ -19,7 +19,8 @@ import {
   type TaskMetadata,
 } from '../../../../gen/scheduler/v2/scheduler.ts';
 import { readerMessage } from '../../../rpc/fields/reader-range.ts';
-import type { OpenStreamOptions, PeerStream } from '../../../rpc/scheduler-ring.ts';
+import type { PeerStream } from '../../../rpc/peer-stream.ts';
+import type { OpenStreamOptions } from '../../../rpc/scheduler-ring.ts';
 import { MessageQueue } from '../../../rpc/streams.ts';
 import { toLease } from '../origin/origin-lease.ts';
 import type { ParentAddress } from '../exchange/parent-link.ts';

@@ -391,8 +391,8 @@ export class PeerMachine {
     const hasParents = this.parentCount > 0;
     const hasAnotherWay = mayGoToOrigin || hasFallback;
     if (hasParents && !hasAnotherWay) return this.#starvation.busy();
-    const { state: scheduler } = this.#session;
-    const hopes = { scheduler, kinds: moment.schedulers, hasParents, scheduleTimeoutMs, pieceTimeoutMs };
+    const { state: scheduler, isSilent } = this.#session;
+    const hopes = { scheduler, isSilent, kinds: moment.schedulers, hasParents, scheduleTimeoutMs, pieceTimeoutMs };
     this.#starvation.idle(moment.nowMs, hopes, hasAnotherWay);
   }
 }

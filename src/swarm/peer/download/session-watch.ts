@@ -13,6 +13,8 @@ export interface SessionEnd {
   readonly code: ErrorCode | undefined;
   /** The scheduler passes on the origin's answer. */
   readonly originSaid: boolean;
+  /** It gave no sign of life: this one, while others could be asked, or every one there is. */
+  readonly silent?: 'one' | 'all' | undefined;
 }
 
 /** Errors that may not occur again; any other has to be resolved by the caller. */
@@ -30,6 +32,7 @@ export class SessionWatch {
   readonly #random: Random;
   #state: 'asked' | 'connected' | 'lost' | 'left' = 'lost';
   #isExtended = false;
+  #isSilent = false;
   #attempts = 0;
   /** When to open a lost session again; infinite while there is nothing to open. */
   dueMs = Number.POSITIVE_INFINITY;
@@ -41,6 +44,11 @@ export class SessionWatch {
   /** A session is open; or being opened; or the last one was lost. */
   get state(): 'connected' | 'asked' | 'lost' {
     return this.#state === 'left' ? 'lost' : this.#state;
+  }
+
+  /** Every scheduler was asked, and none gave a sign of life: nothing tells that one is about to come back. */
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   /** The session is with a scheduler that grants leases. */
@@ -71,6 +79,7 @@ export class SessionWatch {
   connected(extended: boolean): void {
     if (this.#state !== 'asked') return;
     this.#state = 'connected';
+    this.#isSilent = false;
     this.#isExtended = extended;
   }
 
@@ -85,9 +94,10 @@ export class SessionWatch {
   }
 
   /** True when the scheduler's answer is final; otherwise it is asked again while attempts are left. */
-  ended({ extended, code, originSaid }: SessionEnd, nowMs: number): boolean {
+  ended({ extended, code, originSaid, silent }: SessionEnd, nowMs: number): boolean {
     if (this.#state === 'left') return false;
     this.#state = 'lost';
+    this.#isSilent = silent === 'all';
     this.#isExtended = extended;
     // A refusal by the original, for instance because it has forgotten this host, says nothing about the content.
     const counts = extended || code === 'UNAUTHENTICATED';
@@ -97,6 +107,8 @@ export class SessionWatch {
     if (this.#attempts > sessionAttempts) return false;
     const pauseMs = Math.min(sessionBackoffMs * 2 ** (this.#attempts - 1), sessionBackoffMaxMs);
     this.dueMs = nowMs + pauseMs * (0.5 + this.#random() / 2);
+    // The next of the ring has refused nothing yet, and all who were with the silent one have waited already.
+    if (silent === 'one') this.dueMs = nowMs;
     return false;
   }
 

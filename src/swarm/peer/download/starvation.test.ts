@@ -52,6 +52,14 @@ class Run {
   }
 }
 
+const lost = {
+  kind: 'session-ended',
+  extended: true,
+  code: 'UNAVAILABLE',
+  originSaid: false,
+  mayDiffer: false,
+} as const;
+
 test('a scheduler that is there is asked before the node goes to the origin by itself', () => {
   const run = new Run();
   run.send({ kind: 'session-opened', extended: true });
@@ -198,8 +206,47 @@ test('one of the original gets another peer id, and only its word on the caller 
   assert.deepEqual(renewed, [false, true]);
 });
 
+test('a scheduler that hangs sends nobody to the origin while another one is left to be asked', () => {
+  const run = new Run();
+  run.send({ kind: 'session-opened', extended: true });
+  run.pass(900);
+  run.send({ ...lost, silent: 'one' });
+  run.pass(0);
+  assert.equal(run.count('open-session'), 2, 'the next is asked at once');
+  assert.equal(run.count('fetch-origin'), 0);
+  run.pass(100);
+  run.send({ kind: 'session-opened', extended: true });
+  run.pass(downloadLimits.nothingGivenMs - 1);
+  assert.equal(run.count('fetch-origin'), 0, 'it gives parents, or the lease');
+});
+
+test('where every scheduler hangs, that was waited for when it was found out', () => {
+  const run = new Run();
+  run.pass(750);
+  run.send({ ...lost, silent: 'all' });
+  run.pass(0);
+  assert.equal(run.count('fetch-origin'), 1);
+  const bound = new Run({ mayGoToOrigin: false });
+  bound.send({ ...lost, silent: 'all' });
+  bound.pass(1000);
+  assert.equal(bound.count('fail'), 0, 'who may not go there waits for it to come back');
+  const fed = new Run();
+  fed.send({ kind: 'session-opened', extended: true });
+  fed.send({
+    kind: 'layout-known',
+    contentLengthBytes: 2 ** 24,
+    pieceCount: 4,
+    pieceLengthBytes: 2 ** 22,
+    held: new PieceSet(),
+  });
+  fed.send({ kind: 'parents-offered', parents: [{ peerId: 'parent', distance: 1 }], replace: true });
+  fed.send({ ...lost, silent: 'all' });
+  fed.pass(200);
+  assert.equal(fed.count('fetch-origin'), 0, 'it goes on with the parents that it knows');
+});
+
 test('patience follows what there is to hope for', () => {
-  const nobody = { seen: false, hasParents: false, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
+  const nobody = { isSilent: false, seen: false, hasParents: false, scheduleTimeoutMs: 30_000, pieceTimeoutMs: 20_000 };
   const { starvedMs, nothingGivenMs, schedulerReturnMs, schedulerAnswerMs } = downloadLimits;
   assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'none' }), 0);
   assert.equal(patienceMs({ ...nobody, scheduler: 'connected', kinds: 'held' }), nothingGivenMs);
@@ -212,4 +259,8 @@ test('patience follows what there is to hope for', () => {
   assert.equal(patienceMs({ ...nobody, scheduler: 'lost', kinds: 'held' }), starvedMs);
   assert.equal(patienceMs({ ...nobody, seen: true, scheduler: 'lost', kinds: 'extended' }), schedulerReturnMs);
   assert.equal(patienceMs({ ...nobody, hasParents: true, scheduler: 'lost', kinds: 'held' }), 20_000);
+  const hung = { ...nobody, isSilent: true, seen: true };
+  assert.equal(patienceMs({ ...hung, scheduler: 'lost', kinds: 'held' }), 0);
+  assert.equal(patienceMs({ ...hung, scheduler: 'asked', kinds: 'held' }), 0);
+  assert.equal(patienceMs({ ...hung, hasParents: true, scheduler: 'lost', kinds: 'held' }), 20_000);
 });

@@ -16,6 +16,8 @@ export type SchedulerKinds = 'none' | 'original' | 'extended' | 'held' | 'return
 export interface Hopes {
   /** A session is open, is being opened, or was lost. */
   readonly scheduler: 'connected' | 'asked' | 'lost';
+  /** Every scheduler was asked, and none gave a sign of life. */
+  readonly isSilent: boolean;
   readonly kinds: SchedulerKinds;
   /** A scheduler has been there since the download began. */
   readonly seen: boolean;
@@ -27,15 +29,17 @@ export interface Hopes {
 /**
  * A connected scheduler may take the schedule timeout. Live parents without anything new, and a live but busy
  * scheduler, are worth a longer wait, because otherwise a crowd that keeps the scheduler busy would go to the origin as
- * one. A restarting scheduler must not send every node there. Without any of these there is only a short grace period.
+ * one. A restarting scheduler must not send every node there; one that hangs does not restart, was waited for when that was
+ * found out, and counts only where no other one is left. Without any of these there is only a short grace period.
  */
-export function patienceMs({ scheduler, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs }: Hopes): number {
+export function patienceMs(hopes: Hopes): number {
+  const { scheduler, isSilent, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs } = hopes;
   // A scheduler that grants leases gives each peer something soon: parents, or the lease.
   if (scheduler === 'connected' && !hasParents && kinds !== 'original')
     return Math.min(scheduleTimeoutMs, downloadLimits.nothingGivenMs);
   if (scheduler === 'connected') return scheduleTimeoutMs;
   if (hasParents) return pieceTimeoutMs;
-  if (kinds === 'none') return 0;
+  if (kinds === 'none' || isSilent) return 0;
   if (kinds === 'original' && scheduler === 'asked') return scheduleTimeoutMs; // it takes its time for the first answer
   if (kinds === 'held' && scheduler === 'asked') return downloadLimits.schedulerAnswerMs;
   return seen || kinds === 'returning' ? downloadLimits.schedulerReturnMs : downloadLimits.starvedMs;
