@@ -85,7 +85,7 @@ describe('a directory of small files', () => {
       ([name, { length }], index) =>
         `<Contents><Key>tree/${escaped(name)}</Key><Size>${length}</Size><ETag>${tags[index]?.replaceAll('"', '&quot;')}</ETag></Contents>`,
     );
-    const page = `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`;
+    const page = `<?xml version="1.0"?><ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`;
     await world.put('bucket', { 'index.html': Buffer.from(page) });
     const source = ['s3://bucket/tree/', '--storage-endpoint', world.origin.url];
     for (const daemon of [one, other]) {
