@@ -53,6 +53,11 @@ export class AnswerPace {
     return Math.max(times[1] ?? times[0] ?? 0, isMeasured ? guessShare * this.crowdMs : this.crowdMs);
   }
 
+  /** The longest recent answer of this server: one that is far away, or always busy, is not dead because others are quicker. */
+  ownMs(server: string): number {
+    return fadedMs(this.#servers.get(server), performance.now());
+  }
+
   /** How much longer answers take because this machine is crowded. */
   get crowdMs(): number {
     const nowMs = performance.now();

@@ -15,10 +15,14 @@ export interface LifeTimes {
   readonly answerMs: number;
   /** Questions in a row that must stay without an answer; one by default. A lost call is not a dead server. */
   readonly questions?: number;
+  /** Its own answers count as well as those of others. */
+  readonly server?: string;
 }
 
 /** An answer may take this many times longer than the longest recent one. */
 const patience = 4;
+/** The same beside the server's own: less, since one that is getting sick must not buy time by it. */
+const ownPatience = 2;
 /** Maximum wait for any answer. */
 export const longestAnswerMs = 5_000;
 
@@ -32,25 +36,41 @@ const mostLateLooks = 3;
  */
 export async function silence(
   ask: (signal: AbortSignal) => Promise<void>,
-  { quietMs, mostQuietMs, answerMs, questions = 1, pace }: LifeTimes & { readonly pace: AnswerPace },
+  times: LifeTimes & { readonly pace: AnswerPace },
   signal: AbortSignal,
 ): Promise<never> {
+  const { quietMs, mostQuietMs } = times;
   for (let pauseMs = quietMs; ; pauseMs = Math.min(2 * pauseMs, mostQuietMs)) {
     await delay(pauseMs, undefined, { signal });
+    await requireAnswer(ask, times, signal);
+    signal.throwIfAborted();
+  }
+}
+
+/** An answer to any of the questions will do: the first one may just take long. */
+async function requireAnswer(
+  ask: (signal: AbortSignal) => Promise<void>,
+  { answerMs, questions = 1, server, pace }: LifeTimes & { readonly pace: AnswerPace },
+  signal: AbortSignal,
+): Promise<void> {
+  const asking = new AbortController();
+  const asked: Promise<void>[] = [];
+  const ownMs = server === undefined ? 0 : Math.min(longestAnswerMs, ownPatience * pace.ownMs(server));
+  try {
     for (let left = questions; left > 0; left -= 1) {
-      const question = new AbortController();
+      const question = ask(AbortSignal.any([signal, asking.signal]));
+      question.catch(() => undefined);
+      asked.push(question);
+      const patienceMs = Math.max(ownMs, patienceWith(questions * answerMs, pace) / questions);
       try {
-        const patienceMs = patienceWith(questions * answerMs, pace) / questions;
-        await answered(ask(AbortSignal.any([signal, question.signal])), patienceMs);
-        break;
+        return await answered(Promise.race(asked), patienceMs);
       } catch (error) {
         // A refused connection is an answer of the machine that nothing more will come.
         if (left === 1 || signal.aborted || silenceOf(error) === undefined) throw error;
-      } finally {
-        question.abort();
       }
     }
-    signal.throwIfAborted();
+  } finally {
+    asking.abort();
   }
 }
 

@@ -308,7 +308,8 @@ export class SchedulerRing {
   /** Rejects when the scheduler gives no sign of life, or with the signal's reason. */
   #alive({ address, hosts }: Member, signal: AbortSignal): Promise<never> {
     const answerMs = this.#answerMs(address, hosts) ?? longestAnswerMs;
-    const times = { quietMs: quietMs + hosts, mostQuietMs, answerMs, questions, pace: this.#channels.pace };
+    const { pace } = this.#channels;
+    const times = { quietMs: quietMs + hosts, mostQuietMs, answerMs, questions, server: address, pace };
     return silence((asking) => answers(this.#channels, address, asking), times, signal);
   }
 

@@ -245,8 +245,12 @@ void describe('the door for clients of S3', () => {
       const answer = await ask({ port: portOf(0) }, where, { headers: { host: `127.0.0.1:${portOf(0)}` } });
       assert.match(code(answer) ?? '', /^Invalid(?:URI|Argument)$/, where);
     }
-    const upgrade = { host: `127.0.0.1:${portOf(0)}`, connection: 'upgrade', upgrade: 'h2c' };
-    assert.equal(code(await ask({ port: portOf(0) }, '/models/empty', { headers: upgrade })), 'NotImplemented');
+    const asking = (upgrade?: string): Promise<Answer> => {
+      const more = upgrade === undefined ? {} : { connection: 'upgrade', upgrade };
+      return ask({ port: portOf(0) }, '/models/empty', { headers: { host: `127.0.0.1:${portOf(0)}`, ...more } });
+    };
+    assert.equal(code(await asking('websocket')), 'NotImplemented');
+    assert.equal((await asking('h2c')).status, (await asking()).status, 'an offer may be passed over');
     const moved = new AwsV4Signer({
       url: `http://127.0.0.1:${portOf(0)}/models/empty`,
       accessKeyId: reader.accessKeyID,

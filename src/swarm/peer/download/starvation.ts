@@ -30,7 +30,7 @@ export interface Hopes {
  * A connected scheduler may take the schedule timeout. Live parents without anything new, and a live but busy
  * scheduler, are worth a longer wait, because otherwise a crowd that keeps the scheduler busy would go to the origin as
  * one. A restarting scheduler must not send every node there; one that hangs does not restart, was waited for when that was
- * found out, and counts only where no other one is left. Without any of these there is only a short grace period.
+ * found out, and is asked once more only where no other one is left. Without any of these there is only a short grace period.
  */
 export function patienceMs(hopes: Hopes): number {
   const { scheduler, isSilent, kinds, seen, hasParents, scheduleTimeoutMs, pieceTimeoutMs } = hopes;
@@ -39,7 +39,8 @@ export function patienceMs(hopes: Hopes): number {
     return Math.min(scheduleTimeoutMs, downloadLimits.nothingGivenMs);
   if (scheduler === 'connected') return scheduleTimeoutMs;
   if (hasParents) return pieceTimeoutMs;
-  if (kinds === 'none' || isSilent) return 0;
+  if (kinds === 'none') return 0;
+  if (isSilent) return downloadLimits.starvedMs; // a pause of a second is no reason for a copy of each node's own
   if (kinds === 'original' && scheduler === 'asked') return scheduleTimeoutMs; // it takes its time for the first answer
   if (kinds === 'held' && scheduler === 'asked') return downloadLimits.schedulerAnswerMs;
   return seen || kinds === 'returning' ? downloadLimits.schedulerReturnMs : downloadLimits.starvedMs;
