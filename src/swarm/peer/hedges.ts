@@ -2,6 +2,20 @@
 import type { PickerLimits } from './picker-limits.ts';
 import type { Request } from './request-book.ts';
 
+/** How pieces come in at this moment. */
+interface Pace {
+  readonly nowMs: number;
+  readonly rateBytesPerSec: number;
+  /** Pieces whose bytes come in. */
+  readonly begun: number;
+  /** How long a piece usually takes from the request's parent; 0 while nobody knows. */
+  readonly usualMs: number;
+}
+
+/** A piece at the pace of a slow line is hedged after this many times the usual time, or this time where nothing is usual yet. */
+const mostTimesUsual = 16;
+const mostUnknownMs = 10_000;
+
 export class Hedges {
   readonly #limits: Pick<PickerLimits, 'hedgeFactor' | 'hedgeMinMs'>;
   readonly #pieceLengthBytes: number;
@@ -28,22 +42,18 @@ export class Hedges {
   }
 
   /**
-   * The piece takes no longer than the rate of all pieces together lets expect. Where the line itself is slow, and no piece has shown yet how long one
-   * takes, a second request would only take from the first, and throw away what has come of it. The rate may fall, so it is looked at again soon.
+   * The piece takes no longer than the rate of all pieces together lets expect. Where the line itself is slow, or carries more at once than before, a
+   * second request would only take from the first, and throw away what has come of it. The rate may fall, so it is looked at again soon. It may
+   * also be that of a sick parent alone, which is why that goes no further than some times what a piece usually takes.
    */
-  keepsPace(
-    request: Request,
-    {
-      nowMs,
-      rateBytesPerSec,
-      begun,
-    }: { readonly nowMs: number; readonly rateBytesPerSec: number; readonly begun: number },
-  ): boolean {
+  keepsPace(request: Request, { nowMs, rateBytesPerSec, begun, usualMs }: Pace): boolean {
     if (!request.begun || rateBytesPerSec === 0) return false;
+    const { hedgeFactor, hedgeMinMs } = this.#limits;
     const pieceMs = (1000 * this.#pieceLengthBytes * begun) / rateBytesPerSec;
-    const lateAtMs = request.startedAtMs + this.#limits.hedgeFactor * pieceMs;
+    const mostMs = usualMs > 0 ? mostTimesUsual * usualMs : mostUnknownMs;
+    const lateAtMs = request.startedAtMs + Math.min(hedgeFactor * pieceMs, mostMs);
     if (nowMs >= lateAtMs) return false;
-    request.hedgeAtMs = Math.min(lateAtMs, nowMs + this.#limits.hedgeMinMs);
+    request.hedgeAtMs = Math.min(lateAtMs, nowMs + hedgeMinMs);
     return true;
   }
 

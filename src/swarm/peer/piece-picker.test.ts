@@ -116,6 +116,25 @@ test('on a slow line a piece that comes in as fast as it can is not late', () =>
   assert.equal(subject.next(4 * pieceMs, rate).length, 1, 'it is late now');
 });
 
+test('a parent that trickles is not the pace of the line', () => {
+  const subject = withParents(picker({ pieceCount: 6 }), [0, 1, 2, 3, 4]);
+  let nowMs = 0;
+  for (let got = 0; got < 5; nowMs += 1)
+    for (const { parentId, piece } of subject.next(nowMs)) {
+      subject.requestStarted(parentId, piece, nowMs);
+      subject.pieceArrived(piece, parentId, (nowMs += 20));
+      got += 1;
+    }
+  subject.parentAdded('slow');
+  subject.parentHas('slow', 5);
+  assert.equal(subject.next(nowMs)[0]?.parentId, 'slow');
+  subject.requestStarted('slow', 5, nowMs);
+  subject.parentHas('p0', 5);
+  const waits = Array.from({ length: 200 }, (_, step) => 10 * step);
+  const waitMs = waits.find((wait) => subject.next(nowMs + wait, 2 ** 16).length > 0);
+  assert.ok(waitMs !== undefined && waitMs <= 1100, `${waitMs}`);
+});
+
 test('on a line that stands still the piece is late as ever', () => {
   const subject = withParents(picker(), [4]);
   const [first] = subject.next(0);

@@ -370,7 +370,8 @@ export class PiecePicker {
     for (const [piece, requests] of this.#requests.pieces()) {
       const first = requests[0];
       if (!first || requests.length >= this.#limits.maxCopies || nowMs < first.hedgeAtMs) continue;
-      if (this.#atOrigin.has(piece) || this.#hedges.keepsPace(first, pace)) continue;
+      const usualMs = this.#parents.usualMs(first.parent);
+      if (this.#atOrigin.has(piece) || this.#hedges.keepsPace(first, { ...pace, usualMs })) continue;
       const best = this.#parents.bestFor(piece, requests, nowMs);
       if (best) return { piece, parent: best };
     }
