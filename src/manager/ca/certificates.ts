@@ -20,7 +20,7 @@ export class Certificates {
   async record(
     { serial, expiresAt }: IssuedCertificate,
     names: CertificateNames,
-    kind: 'joined' | 'renewed',
+    renewedFrom: string | undefined,
   ): Promise<void> {
     await this.#database.db
       .insertInto('certificate')
@@ -28,7 +28,8 @@ export class Certificates {
         serial,
         subject: names.commonName,
         names: JSON.stringify(namesOf(names)),
-        kind,
+        kind: renewedFrom === undefined ? 'joined' : 'renewed',
+        renewed_from: renewedFrom ?? '',
         created_at: Date.now(),
         expires_at: expiresAt.getTime(),
         revoked_at: 0,
@@ -65,18 +66,15 @@ export class Certificates {
   }
 
   /**
-   * With it goes what may have been renewed by it: whoever has stolen a certificate has renewed it first, with a key of his own. Watching members
+   * With it goes what was renewed by it: whoever has stolen a certificate has renewed it first, with a key of his own. Watching members
    * are notified at once. Throws NOT_FOUND.
    */
   async revoke(serial: string): Promise<void> {
     await this.#changes.write('certificate', 0, async (db) => {
-      const all = db.selectFrom('certificate').selectAll().where('revoked_at', '=', 0);
-      const row = await all.where('serial', '=', serial).executeTakeFirst();
+      const rows = await db.selectFrom('certificate').selectAll().where('revoked_at', '=', 0).execute();
+      const row = rows.find((each) => each.serial === serial);
       if (!row) throw new DragonflyError('NOT_FOUND', `there is no valid certificate ${serial}`);
-      const later = await all.where('kind', '=', 'renewed').where('created_at', '>=', row.created_at).execute();
-      const held = new Set(parseJson<string[]>(row.names, []));
-      const renewed = later.filter(({ names }) => parseJson<string[]>(names, []).every((name) => held.has(name)));
-      for (const each of new Set([serial, ...renewed.map((other) => other.serial)]))
+      for (const each of withRenewed(row, rows))
         await db.updateTable('certificate').set({ revoked_at: Date.now() }).where('serial', '=', each).execute();
     });
   }
@@ -95,4 +93,18 @@ export class Certificates {
   async deleteExpired(): Promise<void> {
     await this.#database.db.deleteFrom('certificate').where('expires_at', '<', Date.now()).execute();
   }
+}
+
+/** The serial numbers of a certificate and all that descend from it. */
+function withRenewed(row: CertificateTable, rows: readonly CertificateTable[]): ReadonlySet<string> {
+  const renewed = rows.filter(({ kind }) => kind === 'renewed').toSorted((a, b) => a.created_at - b.created_at);
+  const gone = new Set([row.serial]);
+  const held = new Set(parseJson<string[]>(row.names, []));
+  for (const { serial, renewed_from: from, created_at: createdMs, names } of renewed) {
+    // Rows from before the column do not say by what they were renewed.
+    const own = parseJson<string[]>(names, []);
+    const mayBe = from === '' && createdMs >= row.created_at && own.length > 0 && own.every((name) => held.has(name));
+    if (mayBe || gone.has(from)) gone.add(serial);
+  }
+  return gone;
 }

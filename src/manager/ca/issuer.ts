@@ -62,7 +62,7 @@ export class CertificateIssuer {
     }
     const lifeMs = wishedLifeMs === undefined || wishedLifeMs <= 0 ? maxLifeMs : Math.min(wishedLifeMs, maxLifeMs);
     const issued = await authority.issue(request, lifeMs);
-    await certificates.record(issued, request, proven.kind === 'holder' ? 'renewed' : 'joined');
+    await certificates.record(issued, request, proven.kind === 'holder' ? proven.serial : undefined);
     return issued;
   }
 
@@ -72,7 +72,7 @@ export class CertificateIssuer {
       proof && signedByHolder(proof.der, csr, proof.signature)
         ? await this.#parts.certificates.valid(serialOf(proof.der))
         : undefined;
-    if (row) return { kind: 'holder', names: new Set(parseJson<string[]>(row.names, [])) };
+    if (row) return { kind: 'holder', serial: row.serial, names: new Set(parseJson<string[]>(row.names, [])) };
     throw new DragonflyError('UNAUTHENTICATED', 'a join token or a valid certificate is needed', {
       hint: 'Create a join token at the manager and configure it at this node.',
     });
@@ -104,7 +104,7 @@ export class CertificateIssuer {
 
 /** What the proof establishes: the names in the held certificate, or the role of the join token. */
 type Proven =
-  | { readonly kind: 'holder'; readonly names: ReadonlySet<string> }
+  | { readonly kind: 'holder'; readonly serial: string; readonly names: ReadonlySet<string> }
   | { readonly kind: 'newcomer'; readonly role: JoinRole };
 
 /** A member has the role of its token, and an id made of its own name and address. Managers cannot join. */

@@ -267,6 +267,8 @@ export interface CertificateTable {
   subject: string;
   names: Json;
   kind: string;
+  /** Serial number of the certificate that proved who asked; empty for a member that joined, and for rows from before this column. */
+  renewed_from: string;
   created_at: number;
   expires_at: number;
   revoked_at: number;

@@ -13,6 +13,7 @@ import { weeks } from './011-weeks.ts';
 import { replicationTargets } from './012-replication-targets.ts';
 import { ruleJobs } from './013-rule-jobs.ts';
 import { comingPacks } from './014-coming-packs.ts';
+import { renewedFrom } from './015-renewed-from.ts';
 import type { TableMaker } from './columns.ts';
 
 export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
@@ -30,4 +31,5 @@ export const migrations: Readonly<Record<string, (make: TableMaker) => Promise<v
   '012-replication-targets': replicationTargets,
   '013-rule-jobs': ruleJobs,
   '014-coming-packs': comingPacks,
+  '015-renewed-from': renewedFrom,
 };
