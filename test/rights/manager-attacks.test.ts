@@ -110,14 +110,16 @@ const attacks: readonly Attack[] = [
           ['POST', { authorization: 'Bearer ' }],
           ['GET', { authorization: 'Bearer null', cookie: 'dragonfly_session=; jwt=' }],
         ] as const) {
-          const { status } = await raw(
+          const { status, body: answer } = await raw(
             manager,
             method,
             path,
             { ...headers, 'content-type': 'application/json' },
             method === 'POST' ? JSON.stringify(body) : undefined,
           );
-          assert.ok(status >= 300, `${method} ${path} ${JSON.stringify(headers)}: ${status}`);
+          // What is no path of the API is the console, which is for everybody.
+          const isConsole = method === 'GET' && answer.startsWith('<!doctype html>');
+          assert.ok(status >= 300 || isConsole, `${method} ${path} ${JSON.stringify(headers)}: ${status}`);
         }
       assert.equal((await root.ok<unknown[]>('GET', '/api/v1/users?per_page=1000')).length, before);
     },

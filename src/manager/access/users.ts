@@ -35,6 +35,9 @@ export class Users {
   /** Failures by account and network. */
   readonly #failed = new LRUCache<string, number>({ max: maxFailedNetworks, ttl: failedNetworkMs });
 
+  /** Attempts under way, by account and network. */
+  readonly #trying = new Map<string, number>();
+
   constructor(database: Database, changes: ChangeFeed) {
     this.#database = database;
     this.#changes = changes;
@@ -54,7 +57,7 @@ export class Users {
         hint: `Try again in ${Math.ceil((user.locked_until - now) / 1000)} seconds.`,
       });
     }
-    const matches = await passwordMatches(password, user?.encrypted_password);
+    const matches = await this.#atOnce(from, () => passwordMatches(password, user?.encrypted_password));
     if (user && matches && user.state === enabled) {
       this.#failed.delete(from);
       if (user.failed_signins > 0 && user.locked_until <= now)
@@ -62,10 +65,25 @@ export class Users {
       return user;
     }
     if (user && !matches) {
-      this.#failed.set(from, failures + 1);
+      this.#failed.set(from, (this.#failed.get(from) ?? 0) + 1);
       await this.#countFailure(user.id);
     }
     throw new DragonflyError('UNAUTHENTICATED', 'name or password is wrong');
+  }
+
+  /** No more tries at once than may fail: none of those that run is counted yet. */
+  async #atOnce<T>(from: string, attempt: () => Promise<T>): Promise<T> {
+    const trying = this.#trying.get(from) ?? 0;
+    if (trying >= maxSigninFailures)
+      throw new DragonflyError('RESOURCE_EXHAUSTED', 'too many attempts at once', { hint: 'Try again in a second.' });
+    this.#trying.set(from, trying + 1);
+    try {
+      return await attempt();
+    } finally {
+      const left = (this.#trying.get(from) ?? 1) - 1;
+      if (left > 0) this.#trying.set(from, left);
+      else this.#trying.delete(from);
+    }
   }
 
   /** Throws ALREADY_EXISTS when name or email is taken. @returns the id. */
