@@ -220,10 +220,15 @@ for (const { name, missing, start } of engineKinds) {
         .execute();
       const late = publisher.coming.watch('early', ended.signal);
       assert.equal((await late.next()).value?.task_id, 'c'.repeat(64));
+      await publisher.store.add(release('early', 'v1'));
+      await publisher.coming.announce({ ...coming('early', 'd'), version: 'v2' });
+      const behind = publisher.coming.watch('early', ended.signal);
+      assert.equal((await behind.next()).value?.task_id, 'd'.repeat(64), 'the first version is published');
+      assert.equal((await heard.next()).value?.task_id, 'd'.repeat(64));
       const last = heard.next();
       ended.abort();
       assert.equal((await last).done, true);
-      await late.return();
+      await Promise.all([late.return(), behind.return()]);
     });
   });
 }

@@ -3,6 +3,7 @@
  * version itself.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { isPackSignedBy } from '../../core/credentials/release-signature.ts';
 import { toDragonflyError } from '../../core/errors.ts';
 import { deadlineSignal } from '../../core/process/lifecycle.ts';
@@ -11,6 +12,7 @@ import type { ComingPack } from '../../../gen/manager/v2/release.ts';
 import type { ReleaseDaemon } from '../releases/release-daemon.ts';
 
 const packsAtOnce = 3;
+const rememberedPacks = 1_000;
 /** After this time a pack is left, whose publisher may have died. */
 const loadMs = 15 * 60_000;
 
@@ -25,13 +27,16 @@ export interface ComingPacksOptions {
 /** Resolves when the signal aborts, or where the manager or the node knows nothing of coming content. Never rejects. */
 export async function loadComingPacks({ daemon, name, requiredKeys, signal }: ComingPacksOptions): Promise<void> {
   const running = new Map<string, Promise<void>>();
+  // Every new stream begins with what was announced lately.
+  const loaded = new LRUCache<string, true>({ max: rememberedPacks });
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       for await (const pack of daemon.releases.watchPacks({ name }, { signal })) {
         failures = 0;
-        if (running.has(pack.taskId) || !isWanted(pack, requiredKeys)) continue;
+        if (running.has(pack.taskId) || loaded.has(pack.taskId) || !isWanted(pack, requiredKeys)) continue;
         if (running.size >= packsAtOnce) await Promise.race(running.values());
         const { taskId } = pack;
+        loaded.set(taskId, true);
         running.set(
           taskId,
           load(daemon, taskId, signal).finally(() => running.delete(taskId)),

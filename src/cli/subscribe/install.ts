@@ -67,8 +67,11 @@ async function writeAndCompare(plan: FetchPlan, options: InstallOptions): Promis
   await together(options.signal, [
     async (signal) => {
       const onWritten: OnWritten = (path, offset, lengthBytes) => written.wrote(path, offset, lengthBytes);
-      const writing = { ...options, signal, onWritten };
-      await together(signal, [() => copyLocal(plan.copies, writing), () => takePacks(plan.packs, writing)]);
+      const writing = { ...options, onWritten };
+      await together(signal, [
+        (ended) => copyLocal(plan.copies, { ...writing, signal: ended }),
+        (ended) => takePacks(plan.packs, { ...writing, signal: ended }),
+      ]);
       written.done();
     },
     async (signal) => {

@@ -37,24 +37,20 @@ export class ComingPacks {
   async announce(pack: NewComingPack): Promise<void> {
     const now = await this.#database.nowMs();
     const { db } = this.#database;
-    const { name, version, task_id: taskId } = pack;
-    const known = await db
-      .selectFrom('coming_pack')
-      .select('id')
-      .where('name', '=', name)
-      .where('version', '=', version)
-      .where('task_id', '=', taskId)
-      .executeTakeFirst();
-    if (known) return;
+    if (await this.#isKnown(pack)) return;
     await this.prune();
     const all = db.selectFrom('coming_pack').select((e) => e.fn.countAll().as('count'));
     const inAll = await all.executeTakeFirstOrThrow();
     const ofHost = await all.where('host_id', '=', pack.host_id).executeTakeFirstOrThrow();
     if (Number(inAll.count) >= maxComingPacks || Number(ofHost.count) >= maxComingPacksOfHost)
       throw new DragonflyError('RESOURCE_EXHAUSTED', 'too much content of coming versions is announced already');
-    await this.#changes.writeNew('coming_pack', (transaction) =>
-      this.#database.insert('coming_pack', { ...pack, created_at: now, updated_at: now }, transaction),
-    );
+    try {
+      await this.#changes.writeNew('coming_pack', (transaction) =>
+        this.#database.insert('coming_pack', { ...pack, created_at: now, updated_at: now }, transaction),
+      );
+    } catch (error) {
+      if (!(await this.#isKnown(pack))) throw error; // the same was announced in the same moment
+    }
   }
 
   /** What was announced lately of the name, then what comes; of more than a subscriber takes the latest. */
@@ -98,12 +94,34 @@ export class ComingPacks {
     await this.#database.db.deleteFrom('coming_pack').where('created_at', '<', before).execute();
   }
 
+  async #isKnown({ name, version, task_id: taskId }: NewComingPack): Promise<boolean> {
+    const known = await this.#database.db
+      .selectFrom('coming_pack')
+      .select('id')
+      .where('name', '=', name)
+      .where('version', '=', version)
+      .where('task_id', '=', taskId)
+      .executeTakeFirst();
+    return known !== undefined;
+  }
+
+  /** Of versions that do not count yet: what belongs to others is fetched with them. */
   async #recent(name: string): Promise<ComingPackRow[]> {
     const rows = await this.#database.db
       .selectFrom('coming_pack')
       .selectAll()
       .where('name', '=', name)
       .where('created_at', '>=', (await this.#database.nowMs()) - comingPackMs)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('release')
+              .select('release.id')
+              .where('release.name', '=', name)
+              .whereRef('release.version', '=', 'coming_pack.version'),
+          ),
+        ),
+      )
       .orderBy('id', 'desc')
       .limit(maxPacksWaiting)
       .execute();
