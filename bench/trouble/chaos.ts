@@ -1,7 +1,7 @@
 /**
  * What a sick part costs, cell by cell: every part a process on a host (network namespace) and a disk of its own.
  *   node bench/trouble/chaos.ts [--faults SIGSTOP,…] [--parts seed,…] [--when before,during] [--state cold,warm] [--mib 24]
- *     [--times 1] [--keep DIRECTORY] [--write docs/sick-parts.md]
+ *     [--times 1] [--keep DIRECTORY] [--write FILE]
  * `cold`: parent and child ask at the same moment for what nobody has. `warm`: seed and parent have it, the child asks. `before`: the
  * fault strikes before anybody asks, `during`: when the child has a third. Prints how much longer the child took than without, what it
  * ended with, and the origin's copies. `--times` runs each cell so often; `--keep` leaves there what the parts have logged, and each download event by event. A fault of the origin is no fault of the product: an error is right there. Needs root.
