@@ -15,6 +15,8 @@ export type PieceOrder = 'rarest' | 'ascending';
 export interface ParentBookOptions {
   readonly pieceCount: number;
   readonly pieceLengthBytes: number;
+  /** The last piece may be shorter; where it is not known it counts as long as the others. */
+  readonly contentLengthBytes?: number | undefined;
   readonly random: Random;
   readonly order: PieceOrder;
   readonly limits: PickerLimits;
@@ -94,7 +96,7 @@ export class ParentBook {
 
   delivered(request: Request, nowMs: number): void {
     const { stats } = request.parent;
-    stats.delivered(this.#options.pieceLengthBytes, request.startedAtMs, nowMs);
+    stats.delivered(this.#bytesOf(request.piece), request.startedAtMs, nowMs);
     const rate = stats.bytesPerMs;
     this.#usualBytesPerMs = this.#usualBytesPerMs === 0 ? rate : 0.9 * this.#usualBytesPerMs + 0.1 * rate;
   }
@@ -171,6 +173,11 @@ export class ParentBook {
       if (load.uploads === 0) idle += 1;
     }
     return idle / Math.max(1, useful);
+  }
+
+  #bytesOf(piece: number): number {
+    const { pieceLengthBytes, contentLengthBytes = Number.POSITIVE_INFINITY } = this.#options;
+    return Math.min(pieceLengthBytes, Math.max(1, contentLengthBytes - piece * pieceLengthBytes));
   }
 
   /** Shorter when pieces transfer fast, because upload slots then become free sooner. */

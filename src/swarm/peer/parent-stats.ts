@@ -13,6 +13,9 @@ export class ParentStats {
   #refusedAtDrops = 0;
   /** Bytes per millisecond, from request to delivery, so waiting at the parent counts; 0 before the first delivery. */
   bytesPerMs = 0;
+  /** Of recent deliveries, fading: pieces that came side by side end together, and the time of one alone says nothing. */
+  #recentBytes = 0;
+  #recentMs = 0;
   /** Shortest time from request to first byte: the delay of the path. */
   #delayMs = 0;
   #lastDeliveryMs = 0;
@@ -20,8 +23,9 @@ export class ParentStats {
 
   delivered(bytes: number, startedAtMs: number, nowMs: number): void {
     const busyMs = Math.max(0.01, nowMs - Math.max(startedAtMs, this.#lastDeliveryMs));
-    const sample = bytes / busyMs;
-    this.bytesPerMs = this.bytesPerMs === 0 ? sample : this.bytesPerMs + smoothing * (sample - this.bytesPerMs);
+    this.#recentBytes = (1 - smoothing) * this.#recentBytes + bytes;
+    this.#recentMs = (1 - smoothing) * this.#recentMs + busyMs;
+    this.bytesPerMs = this.#recentBytes / this.#recentMs;
     this.#lastDeliveryMs = nowMs;
     this.#failures = 0;
   }

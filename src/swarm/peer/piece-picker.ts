@@ -36,6 +36,7 @@ export interface PieceRequest {
 export interface PickerOptions {
   readonly pieceCount: number;
   readonly pieceLengthBytes: number;
+  readonly contentLengthBytes?: number | undefined;
   /** Pieces this download needs; absent for all. */
   readonly wanted?: PieceSet;
   /** Pieces already on disk; kept up to date from here on. */

@@ -173,7 +173,7 @@ export class ParentExchange {
 
   #layoutKnown(event: Extract<ExchangeEvent, { kind: 'layout-known' }>, moment: Moment): void {
     if (this.#picker) return;
-    const { pieceCount, pieceLengthBytes } = event;
+    const { pieceCount, pieceLengthBytes, contentLengthBytes } = event;
     const held = this.#held;
     const wanted = this.#wanted;
     held.addAll(event.held);
@@ -182,6 +182,7 @@ export class ParentExchange {
       ...this.#options.picker,
       pieceCount,
       pieceLengthBytes,
+      contentLengthBytes,
       held,
       ...(wanted && { wanted }),
     });
