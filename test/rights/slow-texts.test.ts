@@ -19,6 +19,7 @@ import { listedParts } from '../../src/dfdaemon/proxy/doors/s3/kept/kept-writes.
 import { Freshness } from '../../src/dfdaemon/proxy/proof/freshness.ts';
 import { signedHeaders } from '../../src/dfdaemon/proxy/proof/signed-headers.ts';
 import { mirrorTarget } from '../../src/dfdaemon/proxy/registry/mirror-target.ts';
+import { throughMirror } from '../../src/dfdaemon/proxy/registry/mirror-naming.ts';
 import { isRegistryControl, registryPath } from '../../src/dfdaemon/proxy/registry/registry-path.ts';
 import { entriesOfPage } from '../../src/dfdaemon/source/http/directory-page.ts';
 import { parseResponseHead } from '../../src/dfdaemon/source/http/http-head.ts';
@@ -70,7 +71,12 @@ const readings: readonly [string, (text: string) => unknown, readonly string[]][
   [
     'what is for the registry alone',
     (text) => isRegistryControl(new URL(`${origin}${text}`)),
-    [many('/v2'), many('/v2/a')],
+    [many('/v2'), many('/v2/a'), many('/v2/'), many('/v2/a/referrers/'), many('/v2/a/blobs/uploads/')],
+  ],
+  [
+    'references of a registry',
+    (text) => throughMirror(['Link', text], { origin, prefix: '', namespace: 'host', viaPath: undefined }),
+    [many('<'), many('<a'), many('<>')],
   ],
   [
     'a challenge',
@@ -80,7 +86,7 @@ const readings: readonly [string, (text: string) => unknown, readonly string[]][
   [
     'the head of an answer',
     (text) => tried(() => parseResponseHead(`HTTP/1.1 200 OK\r\n${text}\r\n\r\n`, 'GET')),
-    [`x: a${many(' ')}b`, `x:${many(' \t')}b`, many(' '), many('a: b\r\n')],
+    [`x: a${many(' ')}b`, `x:${many(' \t')}b`, many(' '), many('a: b\r\n'), many('a:\r\n ')],
   ],
   ['what may be kept', (text) => freshness(text).storable, [many('a="'), many('a="\\'), many(','), many('a = ')]],
   [
@@ -123,6 +129,17 @@ const readings: readonly [string, (text: string) => unknown, readonly string[]][
       ...entriesOfPage({ url: `${origin}/`, contentType: 'text/html', text: `<title>Index of</title>${text}` }),
     ],
     [many('<a href="'), many('<a href="x">'), many('<a href="x">x</a> '), many('<title>'), `<title>${many(' ')}`],
+  ],
+  [
+    'the title of a page',
+    (text) => [...entriesOfPage({ url: `${origin}/`, contentType: 'text/html', text })],
+    [
+      `<title>${many(' ')}<`,
+      `<title>${many(' ')}x`,
+      `<title>x${many(' ')}`,
+      many('<title>'),
+      `<!doctype html>${many(' ')}`,
+    ],
   ],
 ];
 

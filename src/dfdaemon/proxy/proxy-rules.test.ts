@@ -320,6 +320,15 @@ test('what controls a registry never comes from the peers', () => {
     ['https://auth/token?service=r&scope=repository:a:pull', true],
     [blob, false],
     ['https://files/v2.bin', false],
+    ['https://files/v2.bin/v2/_catalog', true],
+    ['https://r/prefix/v2', true],
+    ['https://r/v2/tags/list', false],
+    ['https://r/v2/a/b/blobs/uploads', true],
+    ['https://r/v2/a/blobs/uploads/', true],
+    ['https://r/v2/a/blobs/uploads/1', true],
+    ['https://r/v2/a/blobs/uploads/1/x', false],
+    ['https://r/v2/a/referrers/sha256:a', true],
+    ['https://r/v2/a/referrers/', false],
   ];
   for (const [url, control] of cases) assert.equal(isRegistryControl(new URL(url)), control, url);
 });

@@ -129,7 +129,7 @@ export class ModelScopeDoor implements Door {
     const { kind, repository, revision, path } = place;
     const isModel = kind === 'models';
     const { url: list } = this.#hub.urlOf(`/api/v1/${kind}/${repository}/repo/${isModel ? 'files' : 'tree'}`);
-    const where = isModel ? { Recursive: 'True' } : { Root: path.replace(/\/?[^/]*$/, '') };
+    const where = isModel ? { Recursive: 'True' } : { Root: path.slice(0, Math.max(0, path.lastIndexOf('/'))) };
     list.search = new URLSearchParams({ Revision: revision, ...where }).toString();
     const told = listing.safeParse(await this.#answers.read(call, list)).data;
     const entry = told?.Data.Files.map((each) => listed.safeParse(each).data).find((each) => each?.Path === path);

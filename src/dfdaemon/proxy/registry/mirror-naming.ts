@@ -24,7 +24,7 @@ export function throughMirror(lines: HeaderLines, naming: MirrorNaming): string[
     const lower = name.toLowerCase();
     if (lower === 'location') return [name, referenceOf(value, naming)];
     if (lower !== 'link') return [name, value];
-    return [name, value.replaceAll(/<([^>]*)>/g, (_, reference: string) => `<${referenceOf(reference, naming)}>`)];
+    return [name, value.replaceAll(/<([^<>]*)>/g, (_, reference: string) => `<${referenceOf(reference, naming)}>`)];
   });
 }
 

@@ -32,7 +32,7 @@ export function* entriesOfPage({ url, contentType, text }: DirectoryPage): Gener
 
 /** Servers title such pages in their own ways: nginx, Apache and Python; Jetty; Caddy and IIS by the path; Go not at all. */
 function isListing(url: string, text: string): boolean {
-  const title = /<title>\s*([^<]*?)\s*<\/title>/i.exec(text.slice(0, headLength))?.[1];
+  const title = /<title>([^<]*)<\/title>/i.exec(text.slice(0, headLength))?.[1]?.trim();
   if (title === undefined) return /^\s*(?:<!doctype html>\s*)?(?:<meta[^<>]*>\s*)*<pre>/i.test(text);
   const { pathname } = new URL(url);
   const byPath = [pathname, unescaped(pathname)].some((path) => title === path || title.endsWith(` - ${path}`));

@@ -18,7 +18,7 @@ export interface ResponseHead {
  * 9112 allows (§2.2, §5.2). Throws PROTOCOL on anything that two parsers could read differently.
  */
 export function parseResponseHead(text: string, method: string): ResponseHead {
-  const lines = text.replace(/[ \t]*\r?\n[ \t]+(?=[^\r\n])/g, ' ').split(/\r?\n/);
+  const lines = text.replace(/\r?\n[ \t]+(?=[^\r\n])/g, ' ').split(/\r?\n/);
   const status = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(lines[0] ?? '');
   if (!status) throw protocolError(`it does not speak HTTP: "${(lines[0] ?? '').slice(0, 60)}"`);
   const header: Record<string, string> = {};
