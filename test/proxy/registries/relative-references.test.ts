@@ -29,6 +29,9 @@ describe('relative references of a registry', () => {
         if (path === '/v2/a/tags/list?last=b') return void response.writeHead(200).end('second');
         if (path === `/v2/a/blobs/${digest}`)
           return void response.writeHead(307, { location: '/storage/x?sig=1' }).end();
+        if (path === '/v2/a/manifests/moved')
+          return void response.writeHead(307, { location: `${prefix}/v2/b/manifests/v1` }).end();
+        if (path === '/v2/b/manifests/v1') return void response.writeHead(200, { 'content-length': 2 }).end('{}');
         if (path === '/v2/a/blobs/uploads/' && method === 'POST')
           return void response.writeHead(202, { location: `${prefix}/v2/a/blobs/uploads/1?state=x` }).end();
         if (path === '/v2/a/blobs/uploads/1?state=x') return void response.writeHead(201).end();
@@ -59,6 +62,13 @@ describe('relative references of a registry', () => {
       const { status, headers } = await ask(from, asked, { method: 'HEAD' });
       assert.equal(status, 307);
       assert.equal((await follow(from, asked, headers.location, 'HEAD')).status, 200);
+    });
+    test(`a manifest elsewhere, the registry named by ${name}`, async () => {
+      const { from, path, query } = way();
+      const asked = `${path}/a/manifests/moved${query}`;
+      const { status, headers } = await ask(from, asked);
+      assert.equal(status, 307);
+      assert.equal((await follow(from, asked, headers.location)).body.toString(), '{}');
     });
     test(`the next page, the registry named by ${name}`, async () => {
       const { from, path, query } = way();

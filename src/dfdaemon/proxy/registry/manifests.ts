@@ -29,6 +29,7 @@ import {
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { aboutBody, sharedRequest, type SharedRequest } from '../proof/shared-request.ts';
 import type { BlobSizes } from './blob-sizes.ts';
+import { throughMirror } from './mirror-naming.ts';
 import { isDigest, type RegistryPath } from './registry-path.ts';
 import { registryScope } from './registry-scope.ts';
 import type { Upstream } from '../wire/upstream.ts';
@@ -233,8 +234,9 @@ function send(call: ClientCall, answer: Answer): void {
   const { response, record, request } = call;
   const { statusCode, statusMessage, header, body } = answer;
   if (response.destroyed) return;
-  const lines =
+  const told =
     answer.lines ?? Object.entries(header).flatMap(([name, value]) => [value].flat().flatMap((each) => [name, each]));
+  const lines = call.naming ? throughMirror(told, call.naming) : told;
   const sized = 'content-length' in header || !body;
   response.sendDate = answer.lines === undefined;
   const sent = sized ? [...lines] : [...lines, 'Content-Length', String(body.length)];
