@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseConfig } from '../../core/config/config.ts';
 import { AccessGuard } from './access-guard.ts';
 import { callerKey } from './proof/caller.ts';
@@ -278,6 +279,16 @@ describe('who may read what (P-2)', () => {
     const access = new OriginAccess({ ttlMs: 60_000, whenOriginDown: 'deny' });
     access.prove({ ...question, caller: '' });
     assert.equal(access.isGranted(question), true);
+  });
+
+  test('what is forgotten of one object makes no proof of others last longer', async () => {
+    const access = new OriginAccess({ ttlMs: 200, whenOriginDown: 'deny' });
+    access.grant('r/a', 'alice', ['sha256:1', 'sha256:2', 'sha256:3']);
+    await delay(120);
+    access.forget('r/a', 'sha256:2');
+    assert.equal(access.isGranted({ ...question, object: 'sha256:2' }), false);
+    await delay(120);
+    assert.equal(access.isGranted(question), false);
   });
 
   test('while the origin is down strangers get its own earlier refusal', () => {

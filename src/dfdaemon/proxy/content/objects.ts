@@ -17,7 +17,7 @@ import type { ClientCall } from '../client-call.ts';
 import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
-import { flat, headerOfAnswer, ofStoredContent, refreshed } from '../proof/answer-header.ts';
+import { aboutContent, flat, headerOfAnswer, ofStoredContent, refreshed } from '../proof/answer-header.ts';
 import { callerOf } from '../proof/caller.ts';
 import { Freshness, onlyIfCached } from '../proof/freshness.ts';
 import { isOtherPage, KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
@@ -27,7 +27,7 @@ import { sendOwn } from '../wire/direct.ts';
 import type { Possession } from '../proof/possession.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
 import { askOrigin, type OriginAnswer } from '../proof/question.ts';
-import { representationOf, sameRepresentation, type Representation } from '../proof/representation.ts';
+import { representationOf, sameRepresentation } from '../proof/representation.ts';
 import { nothingToTell, objectToTell, sharedFirst, type SharedObject } from '../proof/shared-object.ts';
 import type { SharedProofs } from '../proof/shared-proofs.ts';
 import { sharedRequest } from '../proof/shared-request.ts';
@@ -95,7 +95,7 @@ export class ObjectAnswers {
     if (first) return await conclude({ ...first, task });
     const held = {
       small,
-      ...this.#known.held(request, (of) => this.#options.access.isGranted(this.#questionOf(call, request, of))),
+      ...this.#known.held(request, header, (of) => this.#options.access.isGranted(this.#questionOf(call, request, of))),
     };
     const inquiry = inquiryOf(call, held, { nameless, alone: !this.#options.hasSwarm() });
     if (!inquiry) return this.#own(call, request);
@@ -283,7 +283,8 @@ export class ObjectAnswers {
       return now === undefined || now === validator;
     });
     if (!object || more.length > 0) return {};
-    const merged = refreshed(object.header, news);
+    const isOwn = object.toldTo === callerOf(call); // what another caller was told may be about him
+    const merged = refreshed(isOwn ? object.header : aboutContent(object.header), news);
     const freshness = new Freshness({ url, requestHeader: header, statusCode: 200, header: flat(merged) });
     const proven = { ...object, header: merged, freshness };
     this.#noteProof(call, request, proven);
@@ -297,7 +298,7 @@ export class ObjectAnswers {
   #noteProof(call: ClientCall, request: DownloadRequest, object: KnownObject): void {
     this.#known.note(request, { ...object, toldTo: callerOf(call) });
     this.#changed.delete(call.url.href);
-    this.#options.access.prove(this.#questionOf(call, request, object.representation));
+    this.#options.access.prove(this.#questionOf(call, request, object));
   }
 
   /** Sends the proven bytes; when no node has them as proven, the client's own request goes to the origin. */
@@ -379,8 +380,8 @@ export class ObjectAnswers {
     return object !== undefined && describeObject(call, object, this.#options.tasks);
   }
 
-  #questionOf(call: ClientCall, request: DownloadRequest, representation: Representation) {
-    return objectQuestion(call, this.#options.engine.taskIdOf(request), representation);
+  #questionOf(call: ClientCall, request: DownloadRequest, object: KnownObject) {
+    return objectQuestion(call, this.#options.engine.taskIdOf(request), object);
   }
 
   #nothingCached({ response, kind }: ClientCall): void {

@@ -4,9 +4,8 @@ import { noteFirstByte, type ClientCall } from '../client-call.ts';
 import { aboutContent, flat, type AnswerHeader } from '../proof/answer-header.ts';
 import { callerOf } from '../proof/caller.ts';
 import type { KnownObject, KnownObjects } from '../proof/known-objects.ts';
-import type { OriginAccess } from '../proof/origin-access.ts';
+import type { AccessQuestion, OriginAccess } from '../proof/origin-access.ts';
 import { judgePreconditions } from '../proof/preconditions.ts';
-import type { Representation } from '../proof/representation.ts';
 import { variantOf } from '../proof/variant.ts';
 import type { TaskAnswers, TaskOpener } from './task-answers.ts';
 
@@ -16,13 +15,18 @@ interface Parts {
   readonly known: KnownObjects;
 }
 
-/** What a proof is about. */
+/**
+ * What a proof is about. Each choice by request fields is an object of its own: the origin may give all of them the
+ * same validator, and one of them to everybody.
+ */
 export function objectQuestion(
   call: ClientCall,
   taskId: string,
-  { validator, lengthBytes }: Representation,
-): { readonly scope: string; readonly object: string; readonly caller: string } {
-  return { scope: call.url.origin, object: [taskId, validator, lengthBytes].join('\n'), caller: callerOf(call) };
+  { representation: { validator, lengthBytes }, header }: Pick<KnownObject, 'representation' | 'header'>,
+): AccessQuestion {
+  const variant = variantOf(flat(header)['vary'], call.header);
+  const object = [taskId, validator, lengthBytes, ...(variant === '' ? [] : [variant])].join('\n');
+  return { scope: call.url.origin, object, caller: callerOf(call) };
 }
 
 export function heldObject(
@@ -34,8 +38,8 @@ export function heldObject(
   const object = known
     .of(request)
     .find(
-      ({ representation, freshness }) =>
-        freshness?.mayBeUsedStale !== false && access.servesWithoutOrigin(objectQuestion(call, taskId, representation)),
+      (each) =>
+        each.freshness?.mayBeUsedStale !== false && access.servesWithoutOrigin(objectQuestion(call, taskId, each)),
     );
   const variant = object && variantOf(flat(object.header)['vary'], call.header);
   const isHeld =

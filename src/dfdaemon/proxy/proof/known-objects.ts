@@ -11,6 +11,7 @@ import {
   type FlatHeader,
   type Representation,
 } from './representation.ts';
+import { variantOf } from './variant.ts';
 
 export interface KnownObject {
   readonly representation: Representation;
@@ -48,15 +49,17 @@ export class KnownObjects {
   /** What is known, and whether its origin gives it to some callers only, of whom this one was none so far. */
   held(
     request: DownloadRequest,
-    isGranted: (of: Representation) => boolean,
+    requestHeader: FlatHeader,
+    isGranted: (of: KnownObject) => boolean,
   ): { readonly known: readonly KnownObject[]; readonly toProve: boolean } {
     const known = this.of(request);
-    const isRestricted = known.some(({ representation }) =>
-      this.identities(request, representation, '').some(
-        (identity) => this.#tasks.headOf(this.#tasks.taskIdOf(identity))?.restricted === true,
-      ),
+    const isRestricted = known.some(({ representation, header }) =>
+      // What the origin chooses by request fields is stored apart, and an object may have come to vary only later.
+      [...new Set(['', variantOf(flat(header)['vary'], requestHeader)])]
+        .flatMap((variant) => this.identities(request, representation, variant))
+        .some((identity) => this.#tasks.headOf(this.#tasks.taskIdOf(identity))?.restricted === true),
     );
-    return { known, toProve: isRestricted && !known.some(({ representation }) => isGranted(representation)) };
+    return { known, toProve: isRestricted && !known.some(isGranted) };
   }
 
   note(request: DownloadRequest, object: KnownObject): void {

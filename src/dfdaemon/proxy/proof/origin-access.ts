@@ -59,7 +59,8 @@ export class OriginAccess {
   forget(scope: string, object: string): void {
     for (const [key, digests] of this.#grants.entries()) {
       if (!key.startsWith(`${scope}\n`) || !digests.has(object)) continue;
-      this.#grants.set(key, new Set([...digests].filter((digest) => digest !== object)));
+      const others = new Set([...digests].filter((digest) => digest !== object));
+      this.#grants.set(key, others, { noUpdateTTL: true }); // nobody has proven anything
     }
     for (const key of this.#proofs.keys())
       if (key.startsWith(`${scope}\n`) && key.endsWith(`\n${object}`)) this.#proofs.delete(key);
