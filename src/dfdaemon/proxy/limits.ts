@@ -30,10 +30,15 @@ export const proxyLimits = {
   /** Silence in an upstream's body after which the connection counts as broken. */
   upstreamIdleTimeoutMs: 60_000,
   /**
-   * The same for a client's own request, header and body: repositories fetch or scan what they are asked for first, and
-   * streams of events may be silent. The client itself knows best how long it waits.
+   * The same, header and body, for the own request of a client that has nobody else to ask, as engines at the mirror have, and for
+   * which nothing is held: repositories fetch or scan what they are asked for first, and streams of events may be silent. The client
+   * itself knows best how long it waits.
    */
   ownSilenceMs: 15 * 60_000,
+  /** By how much the client's connection outlasts that: the origin has to be given up first, for an answer that says so. */
+  ownSilenceMarginMs: 60_000,
+  /** The same for a write to a store, which may put long uploads together first; shorter than a client at the door may be idle. */
+  storeSilenceMs: 4 * 60_000,
   /** Connections per upstream host, and how many idle ones are kept. */
   upstreamConnections: 256,
   upstreamIdleConnections: 16,

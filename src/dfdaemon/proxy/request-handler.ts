@@ -215,10 +215,10 @@ export class RequestHandler {
     }
     const bare = kind === 'mirror' && /^\/v2\/?$/.test(request.url ?? '') && options.registry === undefined;
     const ping = bare || (this.#options.servesWithoutOrigin && /^\/v2\/?$/.test(url.pathname));
-    const describe = (): boolean => peers.describe(target, verdict?.filteredQueryParams);
     const isHead = request.method === 'HEAD' && plain && wanted && allowed;
+    const described = isHead ? peers.described(target, verdict?.filteredQueryParams) : undefined;
     return forwardDirectly(target, upstream, {
-      ...(isHead && { whenUnreachable: describe }),
+      ...(described && { whenUnreachable: described }),
       ...(ping && { whenUnreachable: answerPing }),
     });
   }

@@ -230,7 +230,7 @@ export class ObjectAnswers {
       answer = await askOrigin(this.#options.upstream, call, {
         header,
         signal,
-        ...(faithful && { own: { conditions } }),
+        ...(faithful && { own: { conditions, hasOther: this.#heldFor(call, request) !== undefined } }),
       });
     } catch (error) {
       return { proof: {}, inHand: undefined, failure: faithful ? toDragonflyError(error) : undefined };
@@ -352,7 +352,7 @@ export class ObjectAnswers {
   async #own(call: ClientCall, request: DownloadRequest): Promise<void> {
     let message: IncomingMessage;
     try {
-      message = await sendOwn(call, this.#options.upstream);
+      message = await sendOwn(call, this.#options.upstream, { hasOther: this.#heldFor(call, request) !== undefined });
     } catch (error) {
       return this.#away(call, request, toDragonflyError(error));
     }
@@ -369,15 +369,20 @@ export class ObjectAnswers {
 
   /** Serves what is stored to callers that were proven to be allowed to have it. */
   async #withoutOrigin(call: ClientCall, request: DownloadRequest): Promise<boolean> {
-    const object = heldObject(call, request, { ...this.#options, known: this.#known });
+    const object = this.#heldFor(call, request);
     if (object) await this.#serve(call, request, object, undefined);
     return object !== undefined;
   }
 
-  /** Answers HEAD when the origin cannot be asked. False when nothing is held for this caller. */
-  describe(call: ClientCall, request: DownloadRequest): boolean {
-    const object = heldObject(call, request, { ...this.#options, known: this.#known });
-    return object !== undefined && describeObject(call, object, this.#options.tasks);
+  /** What answers HEAD when the origin cannot be asked; undefined when nothing is held for this caller. */
+  described(call: ClientCall, request: DownloadRequest): (() => boolean) | undefined {
+    const object = this.#heldFor(call, request);
+    return object && (() => describeObject(call, object, this.#options.tasks));
+  }
+
+  /** What this caller gets while the origin cannot be asked. */
+  #heldFor(call: ClientCall, request: DownloadRequest): KnownObject | undefined {
+    return heldObject(call, request, { ...this.#options, known: this.#known });
   }
 
   #questionOf(call: ClientCall, request: DownloadRequest, object: KnownObject) {

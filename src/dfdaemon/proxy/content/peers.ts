@@ -37,10 +37,10 @@ export class PeerAnswers {
     return this.#objects.answer(call, request);
   }
 
-  /** Answers HEAD of an object when its origin cannot be asked. False when nothing is held for this caller. */
-  describe(call: ClientCall, filteredQueryParams: readonly string[] | undefined): boolean {
-    if (registryPath(call.url.pathname)?.kind === 'blob') return false;
-    return this.#objects.describe(call, downloadRequestFor(call, filteredQueryParams, this.#options.defaults));
+  /** What answers HEAD of an object when its origin cannot be asked; undefined when nothing is held for this caller. */
+  described(call: ClientCall, filteredQueryParams: readonly string[] | undefined): (() => boolean) | undefined {
+    if (registryPath(call.url.pathname)?.kind === 'blob') return undefined;
+    return this.#objects.described(call, downloadRequestFor(call, filteredQueryParams, this.#options.defaults));
   }
 
   /** A request that changes something at this URL has been answered. */

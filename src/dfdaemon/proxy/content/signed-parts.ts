@@ -120,7 +120,9 @@ export class SignedParts {
   async #ask(call: ClientCall, conditions: Readonly<Record<string, string>> = {}): Promise<Outcome> {
     const { signal, header } = call;
     try {
-      const answer = await askOrigin(this.#options.upstream, call, { header, signal, own: { conditions } });
+      const hasOther = Object.keys(conditions).length > 0; // the client's own request is still to come
+      const own = { conditions, hasOther };
+      const answer = await askOrigin(this.#options.upstream, call, { header, signal, own });
       return { inHand: answer, storable: storableOf(call, answer) };
     } catch (error) {
       return { inHand: undefined, failure: toDragonflyError(error) };

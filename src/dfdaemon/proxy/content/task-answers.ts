@@ -162,7 +162,7 @@ export class TaskAnswers {
     const { upstream } = this.#options;
     const { response, kind } = call;
     try {
-      const message = this.mayGoToSource ? await sendOwn(call, upstream) : undefined;
+      const message = this.mayGoToSource ? await sendOwn(call, upstream, { hasOther: true }) : undefined;
       if (message && message.statusCode !== 416) return await relay(call, message);
       if (message && (await relayWhole(call, message))) return;
     } catch (error) {

@@ -109,7 +109,7 @@ export class HubAnswers {
 
   /** As `pass`, for an answer that lists files. */
   async passListing(call: ClientCall): Promise<void> {
-    return this.#answer(call, async () => received(await sendOwn(call, this.#upstream), call));
+    return this.#answer(call, async () => received(await sendOwn(call, this.#upstream, { hasOther: false }), call));
   }
 
   async #answer(call: ClientCall, ask: () => Promise<Answer>): Promise<void> {

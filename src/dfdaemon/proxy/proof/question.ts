@@ -7,7 +7,7 @@ import { headerTowards } from '../../../core/net/credential-routes.ts';
 import { redirectTarget } from '../../../core/net/redirect-target.ts';
 import { DragonflyError } from '../../../core/errors.ts';
 import { isLoopback, plainAddress } from '../access-guard.ts';
-import { sendOwn } from '../wire/direct.ts';
+import { sendOwn, type OwnRequest } from '../wire/direct.ts';
 import { isEquivalent } from '../wire/request-target.ts';
 import type { ClientCall } from '../client-call.ts';
 import { proxyLimits } from '../limits.ts';
@@ -31,8 +31,8 @@ export interface OriginAnswer {
 export interface Question {
   readonly header: FlatHeader;
   readonly signal: AbortSignal;
-  /** The client's own request is sent as it came, with these conditions added. */
-  readonly own?: { readonly conditions: FlatHeader };
+  /** The client's own request is sent as it came, with the conditions added. */
+  readonly own?: OwnRequest;
 }
 
 /** Errors: those of Upstream.send. A redirect that cannot be followed is itself the answer. */
@@ -48,8 +48,7 @@ export async function askOrigin(
   for (let hops = 0; ; hops += 1) {
     const target = hops === 0 && isEquivalent(call) ? call.target : undefined;
     const request = { method: 'GET', url, target, header: sent, trust, loopbackAllowed, signal };
-    const message =
-      own && !first ? await sendOwn(call, upstream, own.conditions) : await sendOr(first, upstream, request);
+    const message = own && !first ? await sendOwn(call, upstream, own) : await sendOr(first, upstream, request);
     first ??= message;
     const next = message === first && hops > 0 ? undefined : redirectOf(message, url);
     if (!next) return answerOf(message, first);

@@ -257,7 +257,7 @@ export class BlobAnswers {
     const question = this.#questionOf(call, path);
     let failure: DragonflyError | undefined;
     try {
-      const message = await sendOwn(call, upstream);
+      const message = await sendOwn(call, upstream, { hasOther: access.servesEverybodyWithoutOrigin });
       const { statusCode = 502 } = message;
       access.remember(question.scope, { statusCode, header: flat(message.headers as Record<string, string>) });
       const away = statusCode >= 500 && access.servesEverybodyWithoutOrigin;

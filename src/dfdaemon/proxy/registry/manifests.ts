@@ -141,13 +141,14 @@ export class Manifests {
     // HEAD has no body to save, and for a manifest by digest registries answer 304 without checking that it still exists.
     const conditional = request.method === 'GET' && !Object.keys(header).some((name) => aboutBody.has(name));
     const condition = conditional && known ? conditionFor(known) : undefined;
+    const hasOther = this.#mayServe(scope, callerOf(call), known);
     let message: IncomingMessage;
     try {
-      message = await sendOwn(call, this.#upstream, condition);
+      message = await sendOwn(call, this.#upstream, { conditions: condition, hasOther });
       if (message.statusCode === 304 && condition && known) {
         const told = await received(message, true);
         if (confirms(told, known)) return this.#goesOn(call, path, refreshedBy(known, told));
-        message = await sendOwn(call, this.#upstream);
+        message = await sendOwn(call, this.#upstream, { hasOther });
       }
     } catch (error) {
       return this.#whileDown(call, path, { scope, known, error: toDragonflyError(error) });
@@ -162,6 +163,12 @@ export class Manifests {
     learnRefusal(call, scope, { access: this.#access, upstream: this.#upstream });
     this.#note(call, path, answer);
     return answer;
+  }
+
+  /** A manifest that is known, or that peers may hold, could be this caller's while the registry is away. */
+  #mayServe(scope: string, caller: string, known: KnownManifest | undefined): boolean {
+    if (!known) return this.#access.servesEverybodyWithoutOrigin || this.#access.hasGrants(scope, caller);
+    return this.#access.servesWithoutOrigin({ scope, object: contentDigest(known.content ?? known.body), caller });
   }
 
   /** The registry has said that the manifest is still this one. */

@@ -17,7 +17,7 @@ import { requestFraming } from './request-framing.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface ForwardHooks {
-  /** Produces the answer when the origin cannot be reached, in place of an error, unless it returns false. */
+  /** Produces the answer when the origin cannot be reached, in place of an error, unless it returns false. Absent where there is none. */
   readonly whenUnreachable?: (response: ServerResponse) => boolean;
   /** Called with the origin's answer before the client gets it. */
   readonly observe?: (message: IncomingMessage) => void;
@@ -33,7 +33,7 @@ export async function forwardDirectly(
   record.way = 'direct';
   let message: IncomingMessage;
   try {
-    message = await sendOwn(call, upstream);
+    message = await sendOwn(call, upstream, { hasOther: whenUnreachable !== undefined });
   } catch (error) {
     record.error = toDragonflyError(error);
     if (record.error.code === 'SOURCE_UNREACHABLE' && whenUnreachable?.(response) === true) return;
@@ -49,17 +49,24 @@ export async function forwardDirectly(
   await relay(call, message);
 }
 
-/**
- * Sends the client's own request to its origin as it came. Errors: those of Upstream.send. @param conditions fields
- * that the request lacks, appended to it.
- */
+export interface OwnRequest {
+  /** Fields that the request lacks, appended to it. */
+  readonly conditions?: Readonly<Record<string, string>> | undefined;
+  /** Something can be answered without the origin, so that nobody has to wait for it as long as the client would. */
+  readonly hasOther: boolean;
+}
+
+/** Sends the client's own request to its origin as it came. Errors: those of Upstream.send. */
 export async function sendOwn(
   call: ClientCall,
   upstream: Upstream,
-  conditions: Readonly<Record<string, string>> = {},
+  { conditions = {}, hasOther }: OwnRequest,
 ): Promise<IncomingMessage> {
   const { request, response } = call;
-  if (request.httpVersionMajor === 1) response.socket?.setTimeout(proxyLimits.ownSilenceMs);
+  const { connectTimeoutMs, upstreamHeaderTimeoutMs, ownSilenceMs, ownSilenceMarginMs } = proxyLimits;
+  const isPatient = call.kind !== 'mirror' && !hasOther;
+  if (isPatient && request.httpVersionMajor === 1)
+    response.socket?.setTimeout(connectTimeoutMs + ownSilenceMs + ownSilenceMarginMs);
   const framing = requestFraming(request);
   const upgradeBody = bodyOfUpgrade(request);
   const upgrade = upgradeBody !== undefined;
@@ -89,6 +96,7 @@ export async function sendOwn(
         ],
         body,
         upgrade,
+        silenceMs: isPatient ? ownSilenceMs : upstreamHeaderTimeoutMs,
         connections: ownConnections(request, call.url),
         onInformation: (information) => passInformation(response, information),
       },

@@ -68,6 +68,8 @@ export interface ClientsOwn {
   readonly upgrade: boolean;
   /** The origin signs in connections: these are the client's own. */
   readonly connections?: OwnConnections | undefined;
+  /** How long the origin may be silent once it is connected, before its answer and inside of it. */
+  readonly silenceMs: number;
   /** Called for 100, 102 and 103, before the answer. */
   readonly onInformation: (information: InformationEvent) => void;
 }
@@ -158,11 +160,10 @@ export class Upstream {
       const aborting = onAbort(signal, () => void outgoing.destroy(signal.reason as Error));
       const late = (): void => void outgoing.destroy(timedOut(url.host));
       let timer = setTimeout(late, proxyLimits.connectTimeoutMs + proxyLimits.upstreamHeaderTimeoutMs);
-      // From here on it is only the client who knows how long to wait.
       const connected = (): void => {
         if (!own || settled) return;
         clearTimeout(timer);
-        timer = setTimeout(late, proxyLimits.ownSilenceMs);
+        timer = setTimeout(late, own.silenceMs);
       };
       let settled = false;
       const stopBody = own?.body?.sendTo(outgoing, () => timer.refresh());
@@ -196,7 +197,7 @@ export class Upstream {
         if (!isPlainCoding(message)) return void outgoing.destroy(unservedCoding(url.host));
         answer = message;
         answered(message);
-        const silenceMs = own ? proxyLimits.ownSilenceMs : proxyLimits.upstreamIdleTimeoutMs;
+        const silenceMs = own?.silenceMs ?? proxyLimits.upstreamIdleTimeoutMs;
         message.setTimeout(silenceMs, () => message.destroy(timedOut(url.host)));
         // Two lengths at once: this answer is read as the coding says, but the connection is not reused.
         if (message.headers['transfer-encoding'] !== undefined && message.headers['content-length'] !== undefined)

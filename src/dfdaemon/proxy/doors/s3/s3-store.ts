@@ -8,6 +8,7 @@ import { emptyPayloadHash, encodePath, encodeStrictly, signV4 } from '../../../s
 import type { ObjectKeys } from '../../../cluster/object-news.ts';
 import type { DownloadRequest } from '../../../task/open-task.ts';
 import type { ProxyClient } from '../../../../rpc/server/caller.ts';
+import { proxyLimits } from '../../limits.ts';
 import { letGo } from '../../proof/question.ts';
 import type { Trust } from '../../../source/trust-store.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
@@ -199,6 +200,7 @@ export class S3Store {
           lines: Object.entries({ host: url.host, ...signed }).flat(),
           body: body.body,
           upgrade: false,
+          silenceMs: proxyLimits.storeSilenceMs,
           onInformation: body.onInformation,
         },
       }),
