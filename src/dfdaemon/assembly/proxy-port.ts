@@ -41,6 +41,7 @@ export async function openProxy(
     logger,
     stateDir: config.workHome,
     serverIp: node.identity.ip,
+    hostname: node.identity.hostname,
     doors: config.doors,
     stored: storedContent(options.storage.store),
     s3Door: options.s3Door,

@@ -46,6 +46,7 @@ import { RequestHandler } from './request-handler.ts';
 import { ProxyRules, WhiteList } from './rules.ts';
 import { SniListener } from './interception/sni-listener.ts';
 import { Tunnels } from './interception/tunnels.ts';
+import { readOwnNames } from './web-page.ts';
 import { Upstream } from './wire/upstream.ts';
 
 export interface ProxyServerOptions {
@@ -71,6 +72,8 @@ export interface ProxyServerOptions {
   readonly bodyMemory?: BodyMemory | undefined;
   /** The address shown to clients. */
   readonly serverIp: string;
+  /** What this host is called. */
+  readonly hostname: string;
   readonly doors?: DoorsConfig | undefined;
   /** The content on disk; undefined when it cannot be looked up. */
   readonly stored?: StoredContent | undefined;
@@ -129,10 +132,8 @@ export class ProxyServer implements Closable {
     const rules = new ProxyRules(settings.rules);
     const owned = new DisposableStack();
     const foreignClients = settings.listen.namespace !== undefined;
-    const server = createClientServer(
-      (request, response) => void handler.handle(request, response),
-      config.security.insecure ? undefined : await ownTls(config.security),
-    );
+    const tls = config.security.insecure ? undefined : await ownTls(config.security);
+    const server = createClientServer((request, response) => void handler.handle(request, response), tls);
     server.maxConnections = proxyLimits.connections;
     const defaults = downloadDefaults(config, settings, options.filteredQueryParams);
     const sizes = new BlobSizes();
@@ -172,6 +173,7 @@ export class ProxyServer implements Closable {
       metrics,
       logger,
       pseudonym: `dragonfly-${randomBytes(6).toString('hex')}`,
+      ownNames: await readOwnNames(options.hostname, tls?.cert),
       ownPort: () => (server.address() as AddressInfo | null)?.port ?? 0,
       foreignClients,
     });
@@ -316,7 +318,7 @@ function requireNoSignInBySni({ basicAuth, interception }: ProxySettings): void 
   });
 }
 
-async function ownTls(security: ProxyConfig['security']): Promise<TlsServerOptions> {
+async function ownTls(security: ProxyConfig['security']): Promise<TlsServerOptions & { readonly cert: string }> {
   if (security.cert === undefined || security.key === undefined) {
     throw new DragonflyError('CONFIG_INVALID', 'proxy.security.insecure is false, but cert and key are not both given');
   }

@@ -34,7 +34,7 @@ import type { ProxyRules, WhiteList } from './rules.ts';
 import { Slots } from './slots.ts';
 import type { Upstream } from './wire/upstream.ts';
 import type { Trust } from '../source/trust-store.ts';
-import { mayBeWebPage } from './web-page.ts';
+import { mayBeWebPage, type OwnNames } from './web-page.ts';
 
 /** The host inside an intercepted tunnel. Its client was checked when the tunnel was opened. */
 export interface TunnelTarget {
@@ -67,6 +67,7 @@ export interface RequestHandlerOptions {
   /** This proxy's name in Via headers; a request that carries it has come back to us. */
   readonly pseudonym: string;
   readonly ownPort: () => number;
+  readonly ownNames: OwnNames;
   /** True when clients are in another network namespace, so that their loopback is not ours. */
   readonly foreignClients: boolean;
 }
@@ -257,7 +258,9 @@ export class RequestHandler {
 
   #isLocal(request: IncomingMessage, tunnel: TunnelTarget | undefined): boolean {
     if (tunnel?.foreign ?? this.#options.foreignClients) return false;
-    return isLocalClient(request) && (kindOf(request, tunnel) !== 'mirror' || !mayBeWebPage(request));
+    return (
+      isLocalClient(request) && (kindOf(request, tunnel) !== 'mirror' || !mayBeWebPage(request, this.#options.ownNames))
+    );
   }
 
   #isConfiguredMirror(url: URL): boolean {

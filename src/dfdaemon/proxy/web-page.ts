@@ -1,7 +1,10 @@
 /**
  * Web pages are no programs of the machine on which they are looked at, though their requests come from there. A page of another site says
- * so by `Origin`; one whose name was made to lead here (DNS rebinding) reads what it gets, and is known by that name alone.
+ * so by `Origin`; one whose name was made to lead here (DNS rebinding) reads what it gets, and is known by that name alone. No name is
+ * looked up for this, since whoever owns it says where it leads.
  */
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
@@ -9,16 +12,56 @@ import { hostname } from 'node:os';
 /** As browsers write it. */
 const origin = /^(?:null|[a-z][a-z0-9+.-]*:\/\/\S+)$/i;
 /** Names that nobody on the internet can have. */
-const privateName = /^[^.]+$|\.(?:localhost|localdomain|local|internal|svc|lan|test|home\.arpa)$/;
+const privateName =
+  /^[^.]+$|\.(?:localhost|localdomain|local|internal|intranet|private|corp|home|svc|lan|test|home\.arpa)$/;
 
-export function mayBeWebPage({ headers }: IncomingMessage): boolean {
-  const site = headers['sec-fetch-site'];
-  if (origin.test(headers.origin ?? '') || site === 'cross-site' || site === 'same-site') return true;
-  return headers.host !== undefined && !isOwnName(headers.host);
+/** What programs of this machine may call it. */
+export interface OwnNames {
+  /** Of the machine, in lower case; the first label of one counts with any domain behind it. */
+  readonly hosts: readonly string[];
+  /** Below which Kubernetes names its services; each begins with a dot. */
+  readonly serviceDomains: readonly string[];
+  /** Of the proxy itself. */
+  readonly certificate: X509Certificate | undefined;
 }
 
-function isOwnName(host: string): boolean {
+/** @param certificate PEM or undefined. */
+export async function readOwnNames(configured: string, certificate: string | undefined): Promise<OwnNames> {
+  const resolver = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  return {
+    hosts: [configured, hostname()].map((name) => withoutDot(name.toLowerCase())),
+    serviceDomains: serviceDomainsIn(resolver),
+    certificate: certificate === undefined ? undefined : new X509Certificate(certificate),
+  };
+}
+
+/** A pod's domains to search are `<namespace>.svc.<domain>`, `svc.<domain>` and `<domain>`. */
+export function serviceDomainsIn(resolver: string): string[] {
+  const lines = resolver.split('\n').map((line) => line.trim().split(/\s/));
+  const searched = lines.filter(([word]) => word === 'search').flatMap(([, ...domains]) => domains);
+  return searched.filter((domain) => domain.startsWith('svc.')).map((domain) => `.${withoutDot(domain.toLowerCase())}`);
+}
+
+export function mayBeWebPage({ headers }: Pick<IncomingMessage, 'headers'>, own: OwnNames): boolean {
+  const site = headers['sec-fetch-site'];
+  if (origin.test(headers.origin ?? '') || site === 'cross-site' || site === 'same-site') return true;
+  return headers.host !== undefined && !isOwnName(headers.host, own);
+}
+
+function isOwnName(host: string, { hosts, serviceDomains, certificate }: OwnNames): boolean {
   if (!URL.canParse(`http://${host}`)) return false;
-  const name = new URL(`http://${host}`).hostname.replace(/\.$/, '');
-  return isIP(name.replace(/^\[|\]$/g, '')) !== 0 || privateName.test(name) || name === hostname().toLowerCase();
+  const name = withoutDot(new URL(`http://${host}`).hostname);
+  if (isIP(name.replace(/^\[|\]$/g, '')) !== 0 || privateName.test(name) || hosts.includes(name)) return true;
+  if (serviceDomains.some((domain) => name.endsWith(domain))) return true;
+  return hosts.some((each) => isWithDomain(name, each)) || certificate?.checkHost(name) !== undefined;
+}
+
+/** A host that is called `localhost` or by an address has no name of its own, and anybody would guess it. */
+function isWithDomain(name: string, host: string): boolean {
+  const [label = ''] = host.split('.', 1);
+  return label !== '' && label !== 'localhost' && isIP(host) === 0 && name.startsWith(`${label}.`);
+}
+
+function withoutDot(name: string): string {
+  return name.endsWith('.') ? name.slice(0, -1) : name;
 }

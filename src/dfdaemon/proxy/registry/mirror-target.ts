@@ -58,7 +58,7 @@ function requireAllowed(named: URL, { url, registries, dynamic }: MirrorRights):
   const listed = [url, ...registries].some((registry) => registryBase(registry).origin === named.origin);
   if (listed || (registries.length === 0 && dynamic !== 'refused')) return;
   throw new DragonflyError('PERMISSION_DENIED', `clients may not name the registry ${named.host} here`, {
-    hint: 'List it in proxy.registryMirror.registries, or set proxy.registryMirror.dynamic to true for clients of other hosts.',
+    hint: 'A program of this host calls the proxy by its address (127.0.0.1). Otherwise list the registry in proxy.registryMirror.registries, or set proxy.registryMirror.dynamic to true for clients of other hosts.',
   });
 }
 
