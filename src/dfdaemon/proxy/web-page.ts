@@ -17,10 +17,10 @@ const privateName =
 
 /** What programs of this machine may call it. */
 export interface OwnNames {
-  /** Of the machine, in lower case; the first label of one counts with any domain behind it. */
+  /** Of the machine, in lower case; the first label of one counts with each of the domains behind it. */
   readonly hosts: readonly string[];
-  /** Below which Kubernetes names its services; each begins with a dot. */
-  readonly serviceDomains: readonly string[];
+  /** In which this machine searches names: whoever has names in them is of this network. */
+  readonly domains: readonly string[];
   /** Of the proxy itself. */
   readonly certificate: X509Certificate | undefined;
 }
@@ -30,16 +30,18 @@ export async function readOwnNames(configured: string, certificate: string | und
   const resolver = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   return {
     hosts: [configured, hostname()].map((name) => withoutDot(name.toLowerCase())),
-    serviceDomains: serviceDomainsIn(resolver),
+    domains: domainsIn(resolver),
     certificate: certificate === undefined ? undefined : new X509Certificate(certificate),
   };
 }
 
-/** A pod's domains to search are `<namespace>.svc.<domain>`, `svc.<domain>` and `<domain>`. */
-export function serviceDomainsIn(resolver: string): string[] {
+/** In lower case, as resolv.conf names them. A pod's are `<namespace>.svc.<domain>`, `svc.<domain>` and `<domain>`. */
+export function domainsIn(resolver: string): string[] {
   const lines = resolver.split('\n').map((line) => line.trim().split(/\s/));
-  const searched = lines.filter(([word]) => word === 'search').flatMap(([, ...domains]) => domains);
-  return searched.filter((domain) => domain.startsWith('svc.')).map((domain) => `.${withoutDot(domain.toLowerCase())}`);
+  const searched = lines
+    .filter(([word]) => word === 'search' || word === 'domain')
+    .flatMap(([, ...domains]) => domains);
+  return searched.map((domain) => withoutDot(domain.toLowerCase())).filter((domain) => domain !== '');
 }
 
 export function mayBeWebPage({ headers }: Pick<IncomingMessage, 'headers'>, own: OwnNames): boolean {
@@ -48,18 +50,16 @@ export function mayBeWebPage({ headers }: Pick<IncomingMessage, 'headers'>, own:
   return headers.host !== undefined && !isOwnName(headers.host, own);
 }
 
-function isOwnName(host: string, { hosts, serviceDomains, certificate }: OwnNames): boolean {
+function isOwnName(host: string, { hosts, domains, certificate }: OwnNames): boolean {
   if (!URL.canParse(`http://${host}`)) return false;
   const name = withoutDot(new URL(`http://${host}`).hostname);
   if (isIP(name.replace(/^\[|\]$/g, '')) !== 0 || privateName.test(name) || hosts.includes(name)) return true;
-  if (serviceDomains.some((domain) => name.endsWith(domain))) return true;
-  return hosts.some((each) => isWithDomain(name, each)) || certificate?.checkHost(name) !== undefined;
-}
-
-/** A host that is called `localhost` or by an address has no name of its own, and anybody would guess it. */
-function isWithDomain(name: string, host: string): boolean {
-  const [label = ''] = host.split('.', 1);
-  return label !== '' && label !== 'localhost' && isIP(host) === 0 && name.startsWith(`${label}.`);
+  // Below such a domain Kubernetes names its services.
+  if (domains.some((domain) => domain.startsWith('svc.') && name.endsWith(`.${domain}`))) return true;
+  const isOwn = (host: string, domain: string): boolean =>
+    isIP(host) === 0 && name === `${host.split('.', 1)[0]}.${domain}`;
+  if (hosts.some((each) => domains.some((domain) => isOwn(each, domain)))) return true;
+  return certificate?.checkHost(name) !== undefined;
 }
 
 function withoutDot(name: string): string {
