@@ -116,6 +116,24 @@ test('on a slow line a piece that comes in as fast as it can is not late', () =>
   assert.equal(subject.next(4 * pieceMs, rate).length, 1, 'it is late now');
 });
 
+test('a short last piece does not make a parent look faster than it is', () => {
+  const last = 100_000;
+  const subject = withParents(
+    picker({ wanted: PieceSet.of([4, 19]), contentLengthBytes: 19 * pieceLengthBytes + last }),
+    [19],
+    [4],
+  );
+  const [request] = subject.next(0).filter(({ piece }) => piece === 19);
+  subject.requestStarted(request?.parentId ?? '', 19, 1);
+  subject.requestCancelled('p1', 4);
+  subject.pieceArrived(19, request?.parentId, 20);
+  subject.parentHas('p0', 4);
+  const [next] = subject.next(20);
+  subject.requestStarted(next?.parentId ?? '', 4, 21);
+  const usualMs = (pieceLengthBytes / last) * 20;
+  assert.ok((subject.nextWakeMs(21) ?? 0) >= usualMs, `${subject.nextWakeMs(21)} is not ${usualMs}`);
+});
+
 test('a parent that trickles is not the pace of the line', () => {
   const subject = withParents(picker({ pieceCount: 6 }), [0, 1, 2, 3, 4]);
   let nowMs = 0;
