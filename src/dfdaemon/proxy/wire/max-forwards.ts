@@ -7,7 +7,7 @@ const secret = /^(?:authorization|proxy-authorization|cookie)$/i;
 
 /** The request goes no further, or is about the proxy itself. */
 export function isForThisHop({ method = '', url, headers }: IncomingMessage): boolean {
-  return traced.has(method) && (Number(headers['max-forwards'] ?? Number.NaN) === 0 || url === '*');
+  return traced.has(method) && (/^0{1,9}$/.test(String(headers['max-forwards'])) || url === '*');
 }
 
 /** The value for the next hop. */
