@@ -8,8 +8,8 @@ import { releaseLimits } from '../../swarm/releases/limits.ts';
 import type { Pack } from '../../swarm/releases/manifest.ts';
 import type { PutOptions, ReleaseDaemon } from '../releases/release-daemon.ts';
 
-/** Packs that are stored at once: one is copied and hashed while another is replicated. */
-const packsAtOnce = 2;
+/** Packs that are stored at once: one is copied and hashed while others are on their way, each of which alone would leave lines idle at its end. */
+const packsAtOnce = 6;
 
 export interface PackWriterOptions extends Omit<PutOptions, 'signal' | 'onHeld'> {
   /** A pack is on this node, and its replicas are being made. Never rejects. */
