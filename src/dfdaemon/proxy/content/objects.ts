@@ -18,7 +18,7 @@ import { forwardedResponseHeader } from '../wire/header.ts';
 import { proxyLimits } from '../limits.ts';
 import type { OriginAccess } from '../proof/origin-access.ts';
 import { aboutContent, flat, headerOfAnswer, ofStoredContent, refreshed } from '../proof/answer-header.ts';
-import { callerOf } from '../proof/caller.ts';
+import { callerKey, callerOf } from '../proof/caller.ts';
 import { Freshness, onlyIfCached } from '../proof/freshness.ts';
 import { isOtherPage, KnownObjects, representationOfTask, type KnownObject } from '../proof/known-objects.ts';
 import { AnsweredRequest } from '../proof/opened-origin.ts';
@@ -93,10 +93,11 @@ export class ObjectAnswers {
       return this.#conclude(call, request, outcome);
     };
     if (first) return await conclude({ ...first, task });
-    const held = {
-      small,
-      ...this.#known.held(request, header, (of) => this.#options.access.isGranted(this.#questionOf(call, request, of))),
-    };
+    const isGranted = (of: KnownObject): boolean => this.#options.access.isGranted(this.#questionOf(call, request, of));
+    const here = this.#known.held(request, header, isGranted);
+    // A signature in the URL is judged with the conditions it comes with: what it is told is about these bytes.
+    const isSigned = callerKey(header) === '' && callerOf(call) !== '';
+    const held = { small, ...here, toProve: here.toProve && !isSigned };
     const inquiry = inquiryOf(call, held, { nameless, alone: !this.#options.hasSwarm() });
     if (!inquiry) return this.#own(call, request);
     const outcome = await this.#ask(call, request, inquiry);
